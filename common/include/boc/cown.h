@@ -1,0 +1,44 @@
+// A cown: the queue of requests for one value. The value itself is the backend's, which derives its payload from
+// this class; the core never looks at it.
+#pragma once
+
+#include "boc/sync.h"
+
+namespace boc {
+
+struct Request;
+
+// Invariants
+//   C1  last is null exactly when no request is queued.
+//   C2  A cown whose queue is not empty holds one reference on itself for the queue, and one for its group of
+//       active readers while readers >= 2. The first scheduler takes it, the last releaser drops it.
+//   C3  readers = 2 * (active readers) + (1 if a writer waits for them in next_writer).
+struct Cown {
+  atomic<Request*> last{nullptr};         // the newest request (the tail of the MCS queue)
+  atomic<Request*> next_writer{nullptr};  // the writer that the last active reader wakes
+  atomic<uint32_t> readers{0};
+  atomic<uint32_t> refs{1};
+  Cown* next_dead = nullptr;  // link in the list of cowns to drop, once refs is 0
+
+  Cown() = default;
+  Cown(const Cown&) = delete;
+  Cown& operator=(const Cown&) = delete;
+
+  // Relaxed: whoever takes a reference has one already.
+  void ref() noexcept { refs.fetch_add(1, relaxed); }
+
+  // True if this was the last reference: the caller must hand the cown to Backend::drop.
+  [[nodiscard]] bool unref() noexcept {
+    // Release and acquire are each other's partners: what every former owner did with the payload comes before
+    // its destruction by the last one.
+    return refs.fetch_sub(1, acq_rel) == 1;
+  }
+
+  // Nobody holds it and nobody waits for it. Only a hint unless the caller excludes schedulers.
+  bool idle() const noexcept { return last.load(acquire) == nullptr && readers.load(acquire) == 0; }
+
+ protected:
+  ~Cown() = default;
+};
+
+}  // namespace boc

@@ -1,0 +1,319 @@
+// Behaviors in C++: typed cowns, and bodies that are lambdas.
+//
+//   boc::Runtime runtime(2);
+//   auto a = boc::make_cown<int>(1);
+//   auto b = boc::make_cown<int>(2);
+//   boc::cown<int> sum = boc::when(a, boc::read(b)) << [](int& x, const int& y) { return x += y; };
+//   boc::get(sum);  // 3
+//
+// A body gets T& for a cown, const T& for read(cown), and std::vector<T*> or std::vector<const T*> for a vector of
+// cowns. What it returns (or throws) becomes the value of the cown that `<<` gives.
+#pragma once
+
+#include <exception>
+#include <new>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "boc/scheduler.h"
+
+namespace boc {
+
+class Runtime;
+
+struct Cancelled : std::exception {
+  const char* what() const noexcept override { return "the behavior was cancelled before it began"; }
+};
+
+namespace detail {
+
+struct NativePayload : Cown {
+  std::exception_ptr error;  // set instead of a value by a behavior that failed
+  virtual ~NativePayload() = default;
+};
+
+template <class T>
+struct Payload final : NativePayload {
+  T value;
+  template <class... A>
+  explicit Payload(A&&... a) : value(std::forward<A>(a)...) {}
+};
+
+template <>
+struct Payload<void> final : NativePayload {};
+
+struct NativeBehavior : Behavior {
+  virtual void run(bool cancelled) noexcept = 0;
+  virtual void destroy() noexcept = 0;
+
+ protected:
+  ~NativeBehavior() = default;
+};
+
+class NativeBackend final : public Backend {
+ public:
+  explicit NativeBackend(Runtime& runtime) : runtime_(runtime) {}
+  void worker_started(Worker& worker) override;
+  void worker_stopping(Worker& worker) noexcept override;
+  void before_park(Worker&) noexcept override {}
+  void after_park(Worker&) noexcept override {}
+  void run(Worker&, Behavior& behavior, bool cancelled) noexcept override {
+    static_cast<NativeBehavior&>(behavior).run(cancelled);
+  }
+  void retire(Behavior& behavior) noexcept override { static_cast<NativeBehavior&>(behavior).destroy(); }
+  void drop(Cown* cown) noexcept override { delete static_cast<NativePayload*>(cown); }
+  void breathe(Worker&) noexcept override {}
+
+ private:
+  Runtime& runtime_;
+};
+
+}  // namespace detail
+
+// A handle on a cown; copies are the same cown.
+template <class T>
+class cown {
+ public:
+  cown() noexcept = default;
+  explicit cown(detail::Payload<T>* payload) noexcept : payload_(payload) {}  // takes over one reference
+  cown(const cown& other) noexcept : payload_(other.payload_) {
+    if (payload_) payload_->ref();
+  }
+  cown(cown&& other) noexcept : payload_(std::exchange(other.payload_, nullptr)) {}
+  cown& operator=(cown other) noexcept {
+    std::swap(payload_, other.payload_);
+    return *this;
+  }
+  ~cown() {
+    if (payload_ && payload_->unref()) delete payload_;
+  }
+
+  explicit operator bool() const noexcept { return payload_ != nullptr; }
+  bool operator==(const cown&) const noexcept = default;
+  detail::Payload<T>* payload() const noexcept { return payload_; }
+
+ private:
+  detail::Payload<T>* payload_ = nullptr;
+};
+
+template <class T, class... A>
+cown<T> make_cown(A&&... a) {
+  return cown<T>(new detail::Payload<T>(std::forward<A>(a)...));
+}
+
+template <class Arg>
+struct Read {
+  Arg argument;
+};
+template <class Arg>
+Read<Arg> read(Arg argument) {
+  return {std::move(argument)};
+}
+
+// Workers and what C++ programs do with them. The last one made on a thread is its current one, and a behavior's
+// current one is that which runs it.
+class Runtime {
+ public:
+  explicit Runtime(unsigned workers) : backend_(*this), scheduler_(backend_), outer_(current_) {
+    scheduler_.start(workers);
+    current_ = this;
+  }
+  // Waits for everything scheduled.
+  ~Runtime() {
+    while (!scheduler_.try_stop()) wait();
+    current_ = outer_;
+  }
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+
+  static Runtime* current() noexcept { return current_; }
+  static Worker* here() noexcept { return here_; }
+  Scheduler& scheduler() noexcept { return scheduler_; }
+  // Until nothing is pending. Not from a behavior.
+  void wait() {
+    while (!scheduler_.root().wait_for(std::chrono::seconds(60))) {
+    }
+  }
+
+ private:
+  friend class detail::NativeBackend;
+  detail::NativeBackend backend_;
+  Scheduler scheduler_;
+  Runtime* outer_;
+  static inline thread_local Runtime* current_ = nullptr;
+  static inline thread_local Worker* here_ = nullptr;
+};
+
+namespace detail {
+
+inline void NativeBackend::worker_started(Worker& worker) {
+  Runtime::current_ = &runtime_;
+  Runtime::here_ = &worker;
+}
+inline void NativeBackend::worker_stopping(Worker&) noexcept {
+  Runtime::current_ = nullptr;
+  Runtime::here_ = nullptr;
+}
+
+// How each kind of argument becomes requests, and what the body gets for it.
+template <class Arg>
+struct Traits;
+
+template <class T>
+struct Traits<cown<T>> {
+  static size_t count(const cown<T>&) { return 1; }
+  static void add(const cown<T>& c, Behavior* b, Request*& at, uint32_t flags) {
+    new (at++) Request(c.payload(), b, flags);
+  }
+  static T& open(const cown<T>& c) { return c.payload()->value; }
+  static const T& open_read(const cown<T>& c) { return c.payload()->value; }
+};
+
+template <class T>
+struct Traits<std::vector<cown<T>>> {
+  static size_t count(const std::vector<cown<T>>& v) { return v.size(); }
+  static void add(const std::vector<cown<T>>& v, Behavior* b, Request*& at, uint32_t flags) {
+    for (const cown<T>& c : v) new (at++) Request(c.payload(), b, flags);
+  }
+  static std::vector<T*> open(const std::vector<cown<T>>& v) {
+    std::vector<T*> out;
+    for (const cown<T>& c : v) out.push_back(&c.payload()->value);
+    return out;
+  }
+  static std::vector<const T*> open_read(const std::vector<cown<T>>& v) {
+    std::vector<const T*> out;
+    for (const cown<T>& c : v) out.push_back(&c.payload()->value);
+    return out;
+  }
+};
+
+template <class Arg>
+struct Traits<Read<Arg>> {
+  static size_t count(const Read<Arg>& r) { return Traits<Arg>::count(r.argument); }
+  static void add(const Read<Arg>& r, Behavior* b, Request*& at, uint32_t) {
+    Traits<Arg>::add(r.argument, b, at, Request::READ);
+  }
+  static decltype(auto) open(const Read<Arg>& r) { return Traits<Arg>::open_read(r.argument); }
+};
+
+template <class Body, class... Args>
+struct TypedBehavior final : NativeBehavior {
+  using R = std::invoke_result_t<Body&, decltype(Traits<Args>::open(std::declval<const Args&>()))...>;
+
+  Body body;
+  std::tuple<Args...> arguments;
+  Payload<R>* result;  // kept alive by its queue until this behavior has released it
+
+  TypedBehavior(Body&& b, std::tuple<Args...>&& a, Payload<R>* r)
+      : body(std::move(b)), arguments(std::move(a)), result(r) {}
+
+  // One block: the behavior, then its requests and the result's.
+  static TypedBehavior* make(Body body, std::tuple<Args...> arguments, Payload<R>* result) {
+    const size_t n = std::apply([](auto&... a) { return (size_t{0} + ... + Traits<Args>::count(a)); }, arguments);
+    static_assert(alignof(TypedBehavior) <= alignof(std::max_align_t), "over-aligned captures");
+    constexpr size_t header = (sizeof(TypedBehavior) + alignof(Request) - 1) / alignof(Request) * alignof(Request);
+    void* block = ::operator new(header + (n + 1) * sizeof(Request));
+    auto* self = new (block) TypedBehavior(std::move(body), std::move(arguments), result);
+    self->requests = reinterpret_cast<Request*>(static_cast<char*>(block) + header);
+    self->request_count = static_cast<uint32_t>(n);
+    Request* at = self->requests;
+    std::apply([&](auto&... a) { (Traits<Args>::add(a, self, at, 0), ...); }, self->arguments);
+    prepare(*self);
+    hold_result(*self, result);
+    return self;
+  }
+
+  void run(bool cancelled) noexcept override {
+    try {
+      if (cancelled) throw Cancelled();
+      std::apply(
+          [&](auto&... a) {
+            if constexpr (std::is_void_v<R>) {
+              body(Traits<Args>::open(a)...);
+            } else {
+              result->value = body(Traits<Args>::open(a)...);
+            }
+          },
+          arguments);
+    } catch (...) {
+      result->error = std::current_exception();
+    }
+  }
+  void destroy() noexcept override {
+    this->~TypedBehavior();
+    ::operator delete(static_cast<void*>(this));
+  }
+};
+
+// The turn of an outside thread that wants to look at a cown.
+struct Turn final : NativeBehavior {
+  Waiter turn;
+  alignas(Request) unsigned char storage[sizeof(Request)];
+
+  explicit Turn(Cown* cown) {
+    lane = Lane::WAITER;
+    waiter = &turn;
+    requests = new (storage) Request(cown, this, Request::READ);
+    request_count = 1;
+    prepare(*this);
+  }
+  void run(bool) noexcept override {}
+  void destroy() noexcept override { delete this; }
+};
+
+}  // namespace detail
+
+template <class... Args>
+struct When {
+  Runtime& runtime;
+  std::tuple<Args...> arguments;
+
+  // Schedules the body and gives its result. Results must be default-constructible, or void.
+  template <class Body>
+  auto operator<<(Body body) && {
+    using B = detail::TypedBehavior<Body, Args...>;
+    using R = typename B::R;
+    static_assert(!std::is_reference_v<R>, "a behavior returns a value, not a reference");
+    auto* payload = new detail::Payload<R>();
+    cown<R> result(payload);
+    auto* behavior = B::make(std::move(body), std::move(arguments), payload);
+    Scheduler& scheduler = runtime.scheduler();
+    Worker* here = Runtime::here();
+    if (here && &here->scheduler() != &scheduler) here = nullptr;
+    behavior->scope = &scheduler.root();
+    Scheduler::count_in(here, *behavior->scope);
+    scheduler.schedule(here, *behavior);
+    return result;
+  }
+};
+
+// On a runtime of one's choice, or on the current one.
+template <class... Args>
+When<Args...> when_on(Runtime& runtime, Args... arguments) {
+  return {runtime, {std::move(arguments)...}};
+}
+template <class... Args>
+When<Args...> when(Args... arguments) {
+  return when_on(*Runtime::current(), std::move(arguments)...);
+}
+
+// Waits until everything scheduled on the cown so far has ended; returns a copy of its value or throws its error.
+// Not from a behavior.
+template <class T>
+T get(const cown<T>& c, Runtime& runtime = *Runtime::current()) {
+  auto* turn = new detail::Turn(c.payload());
+  runtime.scheduler().schedule(nullptr, *turn);
+  while (!turn->turn.wait_for(std::chrono::seconds(60))) {
+  }
+  struct Finish {
+    Runtime& runtime;
+    detail::Turn* turn;
+    ~Finish() { runtime.scheduler().finish(nullptr, *turn); }
+  } finish{runtime, turn};
+  if (c.payload()->error) std::rethrow_exception(c.payload()->error);
+  if constexpr (!std::is_void_v<T>) return c.payload()->value;
+}
+
+}  // namespace boc

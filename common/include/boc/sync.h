@@ -1,0 +1,114 @@
+// The one header through which the core names atomics, spinning and sleeping. A test build can replace these
+// few names to make each operation a yield point and each wait a guard.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <mutex>
+#include <thread>
+
+#if defined(__x86_64__) || defined(__i386__)
+#include <immintrin.h>
+#endif
+
+// Checks a numbered invariant where the class that declares it is implemented; compiled out of release builds.
+#ifndef NDEBUG
+#define BOC_INVARIANT(condition, number)                                                              \
+  do {                                                                                                \
+    if (!(condition)) {                                                                               \
+      std::fprintf(stderr, "%s:%d: invariant %s broken: %s\n", __FILE__, __LINE__, number, #condition); \
+      std::abort();                                                                                   \
+    }                                                                                                 \
+  } while (0)
+#else
+#define BOC_INVARIANT(condition, number) ((void)0)
+#endif
+
+namespace boc {
+
+template <class T>
+using atomic = std::atomic<T>;
+
+inline constexpr auto relaxed = std::memory_order_relaxed;
+inline constexpr auto acquire = std::memory_order_acquire;
+inline constexpr auto release = std::memory_order_release;
+inline constexpr auto acq_rel = std::memory_order_acq_rel;
+inline constexpr auto seq_cst = std::memory_order_seq_cst;
+
+inline void cpu_relax() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// ThreadSanitizer does not model fences; a RMW on a private word stands in for one there.
+inline void full_fence() noexcept {
+#if defined(__SANITIZE_THREAD__)
+  static std::atomic<int> word{0};
+  word.fetch_add(1, std::memory_order_seq_cst);
+#else
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+#endif
+}
+
+// Spins for what another thread does within a few instructions. That thread may have been preempted (there may be
+// more workers than cores), so after a short while the processor is given away.
+template <class Predicate>
+inline void spin_until(Predicate&& done) noexcept {
+  for (unsigned round = 0; !done(); ++round) {
+    if (round < 128) {
+      cpu_relax();
+    } else {
+      std::this_thread::yield();
+    }
+  }
+}
+
+// Guards a few instructions without calls. Lockable, so that std::lock_guard works.
+class SpinLock {
+ public:
+  void lock() noexcept {
+    while (!try_lock()) spin_until([this] { return !held_.load(relaxed); });
+  }
+  bool try_lock() noexcept { return !held_.load(relaxed) && !held_.exchange(true, acquire); }
+  void unlock() noexcept { held_.store(false, release); }  // pairs with the acquire in try_lock
+
+ private:
+  atomic<bool> held_{false};
+};
+
+// One thread sleeps here until another one lets it go on. The permit is remembered, so unpark() may come first.
+class Parker {
+ public:
+  void park() {
+    std::unique_lock lock(mutex_);
+    condition_.wait(lock, [this] { return permit_; });
+    permit_ = false;
+  }
+  // Returns false if the time ran out without a permit.
+  bool park_for(std::chrono::nanoseconds time) {
+    std::unique_lock lock(mutex_);
+    bool permitted = condition_.wait_for(lock, time, [this] { return permit_; });
+    permit_ = false;
+    return permitted;
+  }
+  void unpark() noexcept {
+    // Notified under the mutex: the sleeper may destroy the parker as soon as it has seen the permit.
+    std::lock_guard lock(mutex_);
+    permit_ = true;
+    condition_.notify_one();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable condition_;
+  bool permit_ = false;
+};
+
+}  // namespace boc

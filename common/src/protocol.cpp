@@ -1,0 +1,154 @@
+// Scheduling: prepare -> acquire -> publish -> resolve. Releasing is in release.cpp.
+// docs/internals/life-of-a-behavior.md shows where these steps stand in the whole.
+#include "boc/protocol.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "grant.h"
+
+namespace boc {
+namespace {
+
+bool before(const Request& a, const Request& b) noexcept {
+  if (a.cown != b.cown) return std::less<>{}(a.cown, b.cown);
+  return !a.reads() && b.reads();  // a writer first, so that the strongest mode stands for its duplicates
+}
+
+// Queues the linked requests first..last (one, unless a batch has several on this cown) in one exchange.
+// Sets GRANTED on the first if it need not wait for a predecessor.
+void acquire_chain(Request& first, Request& last) noexcept {
+  Cown& cown = *first.cown;
+  // Acquire: see what the predecessor's scheduler wrote, and what the last releaser left (partner: the CAS to null
+  // in release.cpp). Release: whoever queues up behind sees this request whole.
+  Request* previous = cown.last.exchange(&last, acq_rel);
+  if (previous == nullptr) {
+    cown.ref();  // C2: the queue's reference
+    first.flags |= Request::GRANTED;
+    return;
+  }
+  // R1: until the predecessor is published its scheduler may still be queueing elsewhere; linking now could
+  // order two behaviors differently on two cowns.
+  uintptr_t status;
+  spin_until([&] { return (status = previous->status.load(acquire)) != Request::WAIT; });
+  if (!previous->reads()) {
+    previous->status.store(first.as_link(), release);  // only a writer's successor ever writes to it
+    return;
+  }
+  uintptr_t expected = Request::READY;
+  // Release on success: the releaser or walker that follows the link sees this request (acquire loads there).
+  if (previous->status.compare_exchange_strong(expected, first.as_link(), acq_rel, acquire)) return;
+  BOC_INVARIANT(expected == Request::READ_OPEN, "R1");
+  previous->status.store(Request::CLOSED, release);
+  first.flags |= Request::GRANTED;
+}
+
+void publish(Request& last) noexcept { last.status.store(Request::READY, release); }
+
+// What a granted position means: a group of readers starts; a writer starts unless readers are still active.
+void grant_first(Request& first, Outcome& outcome) noexcept {
+  if (!(first.flags & Request::GRANTED)) return;
+  if (first.reads()) {
+    grant_readers(first, outcome);
+  } else if (try_write(first)) {
+    resolve(*first.behavior, 1, outcome);
+  }
+}
+
+}  // namespace
+
+Request* Behavior::find(const Cown* cown) noexcept {
+  auto all = acquired();
+  auto at = std::lower_bound(all.begin(), all.end(), cown,
+                             [](const Request& r, const Cown* c) { return std::less<const Cown*>{}(r.cown, c); });
+  return at != all.end() && at->cown == cown ? &*at : nullptr;
+}
+
+void prepare(Behavior& behavior) noexcept {
+  auto all = behavior.acquired();
+  uint32_t distinct = behavior.request_count;
+  if (all.size() > 1) {
+    if (!std::is_sorted(all.begin(), all.end(), before)) std::sort(all.begin(), all.end(), before);
+    for (size_t i = 1; i < all.size(); ++i) {
+      if (all[i].cown == all[i - 1].cown) {
+        all[i].flags |= Request::DUPLICATE;
+        --distinct;
+      }
+    }
+  }
+  behavior.countdown.store(distinct + 1, relaxed);  // B1; private until acquire()
+}
+
+void hold_result(Behavior& behavior, Cown* result) noexcept {
+  Request* request = behavior.requests + behavior.request_count;
+  new (request) Request(result, &behavior, Request::RESULT);
+  request->status.store(Request::READY, relaxed);
+  result->last.store(request, relaxed);
+  result->ref();  // C2
+  behavior.has_result = true;
+}
+
+void schedule(Behavior& behavior, Outcome& outcome) noexcept {
+  auto all = behavior.acquired();
+  for (Request& r : all) {
+    if (!r.duplicate()) acquire_chain(r, r);
+  }
+  for (Request& r : all) {
+    if (!r.duplicate()) publish(r);
+  }
+  for (Request& r : all) {
+    if (!r.duplicate()) grant_first(r, outcome);
+  }
+  resolve(behavior, 1, outcome);
+}
+
+void schedule_batch(std::span<Behavior* const> behaviors, std::span<Request*> chains, Outcome& outcome) noexcept {
+  size_t count = 0;
+  for (Behavior* b : behaviors) {
+    for (Request& r : b->acquired()) {
+      if (!r.duplicate()) chains[count++] = &r;
+    }
+  }
+  chains = chains.first(count);
+  // By cown, and on one cown in the order of the members: they were collected in that order, each behavior has a
+  // cown once, and the sort is stable.
+  std::stable_sort(chains.begin(), chains.end(),
+                   [](const Request* a, const Request* b) { return std::less<>{}(a->cown, b->cown); });
+  auto end_of_chain = [&](size_t i) {
+    while (i + 1 < count && chains[i + 1]->cown == chains[i]->cown) ++i;
+    return i;
+  };
+  for (size_t i = 0; i + 1 < count; ++i) {
+    if (chains[i]->cown == chains[i + 1]->cown) chains[i]->status.store(chains[i + 1]->as_link(), relaxed);  // R3
+  }
+  for (size_t i = 0, end; i < count; i = end + 1) {
+    end = end_of_chain(i);
+    acquire_chain(*chains[i], *chains[end]);
+  }
+  for (size_t i = 0, end; i < count; i = end + 1) {
+    end = end_of_chain(i);
+    publish(*chains[end]);
+  }
+  for (size_t i = 0, end; i < count; i = end + 1) {
+    end = end_of_chain(i);
+    grant_first(*chains[i], outcome);
+  }
+  for (Behavior* b : behaviors) resolve(*b, 1, outcome);
+}
+
+bool try_schedule(Behavior& behavior, Outcome& outcome) noexcept {
+  Request& request = behavior.requests[0];
+  Cown& cown = *request.cown;
+  if (!request.reads() && !cown.idle()) return false;
+  Request* expected = nullptr;
+  // Orders as in acquire_chain().
+  if (!cown.last.compare_exchange_strong(expected, &request, acq_rel, relaxed)) return false;
+  cown.ref();  // C2
+  request.flags |= Request::GRANTED;
+  publish(request);
+  grant_first(request, outcome);
+  resolve(behavior, 1, outcome);
+  return true;
+}
+
+}  // namespace boc

@@ -1,0 +1,192 @@
+#include "boc/worker.h"
+
+#include <algorithm>
+
+#include "boc/scheduler.h"
+
+namespace boc {
+
+void Worker::loop() noexcept {
+  scheduler_.backend_.worker_started(*this);
+  bool running = true;
+  while (running) {
+    Behavior* behavior = run_local();
+    if (!behavior) behavior = steal();
+    if (behavior) {
+      execute(*behavior);
+    } else {
+      running = park();
+    }
+  }
+  BOC_INVARIANT(queue_.empty() && next_ == nullptr && credits_ == 0, "W2");
+  scheduler_.backend_.worker_stopping(*this);
+}
+
+Behavior* Worker::run_local() noexcept {
+  if (++tick_ % INJECTOR_PERIOD == 0) {
+    // Its own work must not keep what came from outside waiting.
+    if (Behavior* behavior = take_from_injector()) {
+      if (next_) {
+        queue_.push(next_);
+        next_ = nullptr;
+      }
+      return behavior;
+    }
+  }
+  if (tick_ % BREATH_PERIOD == 0) scheduler_.backend_.breathe(*this);
+  if (next_) {
+    Behavior* behavior = next_;
+    next_ = nullptr;
+    if (++streak_ < STREAK_CAP || queue_.empty()) {
+      stats_.from_next.add();
+      return behavior;
+    }
+    stats_.streaks_cut.add();
+    queue_.push(behavior);
+  }
+  streak_ = 0;
+  Behavior* behavior = queue_.pop();
+  if (behavior) stats_.from_queue.add();
+  return behavior;
+}
+
+Behavior* Worker::take_from_injector() noexcept {
+  Injector& injector = scheduler_.injector_;
+  Behavior* behavior = injector.pop();
+  if (!behavior) return nullptr;
+  stats_.from_injector.add();
+  // A few more for later, but only while there are enough for the others too: each look there costs.
+  size_t more = std::min<size_t>(15, injector.size() / (2 * scheduler_.worker_count()));
+  BehaviorList list;
+  size_t count = 0;
+  while (count < more) {
+    Behavior* extra = injector.pop();
+    if (!extra) break;
+    list.push(extra);
+    ++count;
+  }
+  queue_.push(list, count);
+  return behavior;
+}
+
+Behavior* Worker::search() noexcept {
+  if (Behavior* behavior = take_from_injector()) return behavior;
+  const unsigned n = scheduler_.worker_count();
+  for (unsigned i = 0; i < n; ++i) {
+    victim_ = (victim_ + 1) % n;
+    Worker& victim = *scheduler_.workers_[victim_];
+    if (&victim == this) continue;
+    stats_.steal_attempts.add();
+    if (size_t taken = victim.queue_.steal(queue_, 64)) {
+      stats_.stolen.add(taken);
+      if (Behavior* behavior = queue_.pop()) return behavior;  // else another thief was quicker
+    } else {
+      stats_.steal_failures.add();
+    }
+  }
+  return nullptr;
+}
+
+Behavior* Worker::steal() noexcept {
+  give_credits_back();  // S1
+  scheduler_.idle_.begin_search();
+  Behavior* behavior = search();
+  if (behavior) scheduler_.idle_.end_search_with_work();
+  return behavior;  // null: still counted as searching, park() ends that
+}
+
+bool Worker::park() noexcept {
+  IdleSet& idle = scheduler_.idle_;
+  for (;;) {
+    idle.announce_sleep(parker_);
+    if (scheduler_.has_work() || scheduler_.stopping()) {
+      idle.cancel_sleep(parker_);
+      stats_.parks_cancelled.add();
+    } else {
+      stats_.parked.add();
+      scheduler_.backend_.before_park(*this);
+      parker_.park();
+      scheduler_.backend_.after_park(*this);
+    }
+    // Searching again, either way (I3).
+    if (Behavior* behavior = search()) {
+      idle.end_search_with_work();
+      BOC_INVARIANT(next_ == nullptr, "W1");
+      next_ = behavior;
+      return true;
+    }
+    if (scheduler_.stopping() && !scheduler_.has_work()) {
+      idle.end_search_with_work();
+      return false;
+    }
+  }
+}
+
+void Worker::execute(Behavior& behavior) noexcept {
+  Backend& backend = scheduler_.backend_;
+  Scope* scope = behavior.scope;
+  const bool cancelled = scope && scope->cancelled();
+  stats_.executed.add();
+  if (cancelled) stats_.cancelled.add();
+  backend.run(*this, behavior, cancelled);
+  Outcome outcome;
+  release_requests(behavior, outcome);
+  backend.retire(behavior);
+  scheduler_.settle(outcome);
+  if (outcome.dead) {
+    enqueue(outcome.ready);  // W1: dropping a payload may run user code
+    scheduler_.drop(outcome.dead);
+  } else {
+    keep_next(outcome.ready);
+  }
+  count_out(scope);
+}
+
+void Worker::keep_next(BehaviorList& ready) noexcept {
+  if (ready.empty()) return;
+  stats_.scheduled.add();
+  next_ = ready.pop();
+  if (!ready.empty()) enqueue(ready);  // readers woken together run on different workers
+}
+
+void Worker::enqueue(BehaviorList& ready) noexcept {
+  if (ready.empty()) return;
+  size_t count = 0;
+  for (Behavior* b = ready.first; b; b = b->next) ++count;
+  stats_.scheduled.add(count);
+  queue_.push(ready, count);
+  if (scheduler_.idle_.notify_one()) stats_.wakes.add();
+}
+
+void Worker::count_in(Scope& scope) noexcept {
+  if (credit_scope_ == &scope && credits_ > 0) {
+    --credits_;
+  } else if (credits_ == 0) {
+    scope.take(CREDIT_BLOCK);
+    credit_scope_ = &scope;
+    credits_ = CREDIT_BLOCK - 1;
+  } else {
+    scope.take(1);
+  }
+}
+
+void Worker::count_out(Scope* scope) noexcept {
+  if (!scope) return;
+  if (credit_scope_ != scope) {
+    give_credits_back();
+    credit_scope_ = scope;
+  }
+  if (++credits_ >= 2 * CREDIT_BLOCK) {
+    credits_ -= CREDIT_BLOCK;
+    scope->give_back(CREDIT_BLOCK);
+  }
+}
+
+void Worker::give_credits_back() noexcept {
+  if (credits_ == 0) return;
+  int64_t credits = credits_;
+  credits_ = 0;
+  credit_scope_->give_back(credits);  // the scope may be gone now (S2)
+}
+
+}  // namespace boc
