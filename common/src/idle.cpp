@@ -4,6 +4,11 @@
 
 namespace boc {
 
+void IdleSet::reserve(size_t workers) {
+  std::lock_guard guard(mutex_);
+  sleepers_.reserve(workers);
+}
+
 Parker* IdleSet::take_one() noexcept {
   std::lock_guard guard(mutex_);
   if (sleepers_.empty()) return nullptr;
@@ -26,8 +31,10 @@ void IdleSet::notify_all() noexcept {
   while (Parker* parker = take_one()) parker->unpark();
 }
 
-void IdleSet::end_search_with_work() noexcept {
-  if (searching_.fetch_sub(1, seq_cst) == 1) notify_one();
+bool IdleSet::end_search() noexcept {
+  const bool last = searching_.fetch_sub(1, seq_cst) == 1;
+  full_fence();  // partner of the fence in notify_one(): a producer that saw us searching is seen by our next look
+  return last;
 }
 
 void IdleSet::announce_sleep(Parker& parker) noexcept {
@@ -41,12 +48,17 @@ void IdleSet::announce_sleep(Parker& parker) noexcept {
 }
 
 void IdleSet::cancel_sleep(Parker& parker) noexcept {
-  std::lock_guard guard(mutex_);
-  auto at = std::find(sleepers_.begin(), sleepers_.end(), &parker);
-  if (at == sleepers_.end()) return;  // woken: counted as searching already (I3)
-  sleepers_.erase(at);
-  sleeping_.store(static_cast<uint32_t>(sleepers_.size()), relaxed);
-  searching_.fetch_add(1, seq_cst);
+  {
+    std::lock_guard guard(mutex_);
+    auto at = std::find(sleepers_.begin(), sleepers_.end(), &parker);
+    if (at != sleepers_.end()) {
+      sleepers_.erase(at);
+      sleeping_.store(static_cast<uint32_t>(sleepers_.size()), relaxed);
+      searching_.fetch_add(1, seq_cst);
+      return;
+    }
+  }
+  parker.park();  // taken, and counted as searching by whoever took it (I3)
 }
 
 }  // namespace boc

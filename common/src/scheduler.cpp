@@ -1,5 +1,7 @@
 #include "boc/scheduler.h"
 
+#include "grant.h"
+
 namespace boc {
 
 Scheduler::Scheduler(Backend& backend) : backend_(backend), root_(new Scope(nullptr)) {}
@@ -89,6 +91,12 @@ void Scheduler::finish(Worker* here, Behavior& behavior) noexcept {
   } else {
     scope->give_back(1);
   }
+}
+
+void Scheduler::satisfy(Worker* here, Behavior& behavior) noexcept {
+  Outcome outcome;
+  resolve(behavior, 1, outcome);
+  flush(here, outcome);
 }
 
 bool Scheduler::run_main(Worker& main_worker) noexcept {

@@ -87,11 +87,15 @@ Behavior* Worker::search() noexcept {
   return nullptr;
 }
 
+void Worker::end_search() noexcept {
+  if (scheduler_.idle_.end_search() && scheduler_.has_work() && scheduler_.idle_.notify_one()) stats_.wakes.add();
+}
+
 Behavior* Worker::steal() noexcept {
   give_credits_back();  // S1
   scheduler_.idle_.begin_search();
   Behavior* behavior = search();
-  if (behavior) scheduler_.idle_.end_search_with_work();
+  if (behavior) end_search();
   return behavior;  // null: still counted as searching, park() ends that
 }
 
@@ -110,13 +114,13 @@ bool Worker::park() noexcept {
     }
     // Searching again, either way (I3).
     if (Behavior* behavior = search()) {
-      idle.end_search_with_work();
+      end_search();
       BOC_INVARIANT(next_ == nullptr, "W1");
       next_ = behavior;
       return true;
     }
     if (scheduler_.stopping() && !scheduler_.has_work()) {
-      idle.end_search_with_work();
+      end_search();
       return false;
     }
   }

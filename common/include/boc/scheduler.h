@@ -50,6 +50,10 @@ class Scheduler {
   // A behavior that was not run by a worker (a waiter's, or one that never went on its way) ends: its cowns go on to
   // the next, its memory back.
   void finish(Worker* here, Behavior& behavior) noexcept;
+  // A behavior that was made but never went on its way: only its memory goes back.
+  void discard(Behavior& behavior) noexcept { backend_.retire(behavior); }
+  // One of the extra conditions of a behavior (added to its countdown before it was scheduled) holds now.
+  void satisfy(Worker* here, Behavior& behavior) noexcept;
   // Takes a behavior from the main lane and runs it on the calling thread. False: none was there.
   bool run_main(Worker& main_worker) noexcept;
 

@@ -46,6 +46,9 @@ class Scope {
   void ref() noexcept { word_.fetch_add(REFERENCE, relaxed); }
   void unref() noexcept;
 
+ // For whoever made the scope.
+  void* user_data = nullptr;
+
  private:
   ~Scope() = default;
   void became_idle() noexcept;

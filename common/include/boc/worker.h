@@ -46,6 +46,7 @@ class Worker {
 
   Behavior* take_from_injector() noexcept;
   Behavior* search() noexcept;
+  void end_search() noexcept;
   void execute(Behavior& behavior) noexcept;
   void keep_next(BehaviorList& ready) noexcept;
   void count_out(Scope* scope) noexcept;

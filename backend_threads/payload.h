@@ -1,0 +1,51 @@
+// What the threads backend keeps behind a cown, and what it runs: plain references to Python objects.
+#pragma once
+
+#include "boc/scheduler.h"
+#include "code_info.h"
+#include "compat.h"
+
+namespace boc::py {
+
+struct Batch;
+
+// Invariants
+//   P1  value is never null and belongs to whoever holds the cown (or to the window after wait(), see access.h).
+//   P2  failed without looked: the failure is listed in Failures until somebody looks, or it is reported.
+struct Payload : Cown {
+  PyObject* value;             // strong
+  PyObject* origin = nullptr;  // strong; of a failed result: "name (file:line)"
+  Batch* batch = nullptr;      // the open batch of the behavior that will make this result
+  uint32_t generation;         // of the process (counts forks): a child does not touch its parent's cowns
+  atomic<uint32_t> pending{0};  // behaviors scheduled on it that have not ended, for repr
+  bool failed = false;
+  bool looked = false;
+  atomic<bool> registered{false};  // has been pickled: known to the registry of live cowns
+
+  Payload(PyObject* stolen, uint32_t g) : value(stolen), generation(g) {}
+};
+
+// A behavior in Python. One block: this, args, requests, the result's request.
+// Invariants
+//   Y1  args[0] is free for the callee (vectorcall's argument offset); args[1..nargs] are strong references.
+//   Y2  references are gone after run(): retire() only gives the memory back.
+struct PyBehavior : Behavior {
+  PyObject* target = nullptr;   // strong
+  PyObject* kwnames = nullptr;  // strong or null
+  Payload* result = nullptr;    // kept alive by its queue until release
+  PyObject* code = nullptr;     // strong or null: tells where the behavior was written
+  CodeInfo* info = nullptr;     // of code
+  uint32_t nargs = 0;
+  uint32_t positional = 0;
+  uint32_t bytes = 0;
+  PyObject* args[1];
+};
+
+// A thread outside the workers that waits to hold some cowns, and then holds them.
+struct Turn : Behavior {
+  Waiter turn;
+  uint32_t left = 0;  // how many of its cowns the thread has not released yet
+  uint32_t bytes = 0;
+};
+
+}  // namespace boc::py

@@ -1,0 +1,53 @@
+// Behaviors on plain threads of one interpreter. Values are references; nothing is encoded.
+#pragma once
+
+#include "boc/backend.h"
+#include "context.h"
+#include "failures.h"
+
+namespace boc::py {
+
+class ThreadBackend final : public Backend {
+ public:
+  explicit ThreadBackend(PyInterpreterState* interpreter) : interpreter_(interpreter) {}
+
+  void worker_started(Worker& worker) override;
+  void worker_stopping(Worker& worker) noexcept override;
+  void before_park(Worker& worker) noexcept override;
+  void after_park(Worker& worker) noexcept override;
+  void run(Worker& worker, Behavior& behavior, bool cancelled) noexcept override;
+  void retire(Behavior& behavior) noexcept override;
+  void drop(Cown* cown) noexcept override;
+  void breathe(Worker& worker) noexcept override;
+
+  Failures& failures() noexcept { return failures_; }
+
+  // Gives up the references of a behavior (Y2); it will not run.
+  static void clear(PyBehavior& behavior) noexcept;
+  // Stores `error` (stolen) as the outcome of the behavior.
+  void fail(PyBehavior& behavior, PyObject* error) noexcept;
+  // Called for a behavior that failed in an explicit scope, so that the scope can collect it.
+  void (*on_failure)(Scope& scope, Payload& result) = nullptr;
+
+ private:
+  void call(Context& here, PyBehavior& behavior) noexcept;
+  void store(PyBehavior& behavior, PyObject* value) noexcept;
+
+  PyInterpreterState* const interpreter_;
+  Failures failures_;
+};
+
+// Counts forks of this process; cowns remember it.
+extern uint32_t generation;
+
+// True if the behavior holds a cown, other than `except`, whose payload is `value`.
+bool is_payload_of_another(PyBehavior& behavior, PyObject* value, const Payload* except) noexcept;
+
+// `value` as a cown may take it over from the current behavior: a new reference, a copy if it is the payload of
+// another cown that the behavior holds. Null with an error.
+PyObject* given_away(PyObject* value, const Payload* receiver);
+
+// Counts behaviors per place for reports of what is pending.
+void count_site(CodeInfo* info, unsigned shard, int change) noexcept;
+
+}  // namespace boc::py

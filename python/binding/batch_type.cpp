@@ -1,0 +1,114 @@
+#include "batch_type.h"
+
+#include "collect.h"
+#include "py_errors.h"
+#include "runtime.h"
+
+namespace boc::py {
+namespace {
+
+struct BatchObject {
+  PyObject_HEAD
+  Batch* batch;  // null unless entered as the outermost one
+  bool entered;
+};
+
+BatchObject* batch_of(PyObject* o) noexcept { return reinterpret_cast<BatchObject*>(o); }
+
+// The results are ordinary cowns from here on.
+void close_batch(Batch& batch) noexcept {
+  for (PyBehavior* b : batch.members) b->result->batch = nullptr;
+  context().batch = nullptr;
+}
+
+void cancel_batch(Batch& batch) noexcept {
+  PyObject* raised = take_exception();
+  close_batch(batch);
+  for (PyBehavior* b : batch.members) {
+    raise_error("CancelledError", PyUnicode_FromString("the batch was left by an exception: nothing of it was scheduled"));
+    cancel_unscheduled(*b, take_exception());
+  }
+  raise_exception(raised);
+}
+
+PyObject* batch_enter(PyObject* self, PyObject*) {
+  BatchObject* object = batch_of(self);
+  if (object->entered) {
+    PyErr_SetString(PyExc_RuntimeError, "this batch() is entered already: make a new one for each `with`");
+    return nullptr;
+  }
+  object->entered = true;
+  if (!context().batch) context().batch = object->batch = new Batch;  // a nested one joins the outer
+  return Py_NewRef(self);
+}
+
+PyObject* batch_exit(PyObject* self, PyObject* args) {
+  PyObject *type, *value, *traceback;
+  if (!PyArg_ParseTuple(args, "OOO:__exit__", &type, &value, &traceback)) return nullptr;
+  BatchObject* object = batch_of(self);
+  object->entered = false;
+  Batch* batch = object->batch;
+  object->batch = nullptr;
+  if (!batch) Py_RETURN_FALSE;
+  if (context().batch != batch) {
+    object->batch = batch;
+    PyErr_SetString(PyExc_RuntimeError, "a batch ends in the thread, and in the behavior, that opened it");
+    return nullptr;
+  }
+  if (type != Py_None) {
+    cancel_batch(*batch);
+  } else {
+    close_batch(*batch);
+    std::vector<Behavior*> members(batch->members.begin(), batch->members.end());
+    if (!members.empty()) runtime().scheduler().schedule_batch(here(), members);
+  }
+  delete batch;
+  Py_RETURN_FALSE;
+}
+
+PyObject* batch_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+  if (PyTuple_GET_SIZE(args) || (kwargs && PyDict_GET_SIZE(kwargs))) {
+    PyErr_SetString(PyExc_TypeError, "batch() takes no arguments");
+    return nullptr;
+  }
+  return type->tp_alloc(type, 0);
+}
+
+void batch_dealloc(PyObject* self) {
+  PyTypeObject* type = Py_TYPE(self);
+  // Entered and never left (a generator that was thrown away inside the block): nothing of it is scheduled.
+  if (Batch* batch = batch_of(self)->batch) {
+    if (context().batch == batch) {  // else its thread still uses it
+      cancel_batch(*batch);
+      delete batch;
+    }
+  }
+  type->tp_free(self);
+  Py_DECREF(type);
+}
+
+PyMethodDef batch_methods[] = {{"__enter__", batch_enter, METH_NOARGS, nullptr},
+                               {"__exit__", batch_exit, METH_VARARGS, nullptr},
+                               {nullptr, nullptr, 0, nullptr}};
+PyType_Slot batch_slots[] = {
+    {Py_tp_doc, const_cast<char*>("batch()\n--\n\nA context manager: the behaviors made inside are scheduled as one "
+                                  "step at exit, or not at all if the block raises.")},
+    {Py_tp_new, reinterpret_cast<void*>(batch_new)},
+    {Py_tp_dealloc, reinterpret_cast<void*>(batch_dealloc)},
+    {Py_tp_methods, batch_methods},
+    {0, nullptr}};
+PyType_Spec batch_spec = {"bocpy.batch", sizeof(BatchObject), 0, Py_TPFLAGS_DEFAULT, batch_slots};
+
+}  // namespace
+
+void add_to_batch(Batch& batch, PyBehavior& behavior) {
+  behavior.result->batch = &batch;
+  batch.members.push_back(&behavior);
+}
+
+int add_batch_type(PyObject* module) {
+  PyTypeObject* type = make_type(module, &batch_spec, nullptr);
+  return type ? PyModule_AddObjectRef(module, "batch", reinterpret_cast<PyObject*>(type)) : -1;
+}
+
+}  // namespace boc::py

@@ -1,0 +1,17 @@
+// with batch(): what is scheduled inside goes on its way as one step, at exit.
+#pragma once
+
+#include <vector>
+
+#include "cown_type.h"
+
+namespace boc::py {
+
+struct Batch {
+  std::vector<PyBehavior*> members;
+};
+
+void add_to_batch(Batch& batch, PyBehavior& behavior);
+int add_batch_type(PyObject* module);
+
+}  // namespace boc::py

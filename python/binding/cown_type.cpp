@@ -1,0 +1,402 @@
+#include "cown_type.h"
+
+#include <structmember.h>
+
+#include <cstddef>
+#include <cstring>
+
+#include "copy.h"
+#include "immutable.h"
+#include "runtime.h"
+#include "site.h"
+#include "turns.h"
+
+namespace boc::py {
+
+PyTypeObject* cown_type = nullptr;
+PyTypeObject* read_type = nullptr;
+
+namespace {
+
+CownObject* self_of(PyObject* o) noexcept { return reinterpret_cast<CownObject*>(o); }
+
+// Looked at whenever a cown changes hands, so that a read of its value needs no more than this.
+int refuse_access(Payload* payload) {
+  if (check_generation(payload) < 0) return -1;
+  if (context().current) {
+    PyErr_SetString(PyExc_RuntimeError,
+                    "this behavior does not hold the cown: its value may be used only by a behavior that was scheduled "
+                    "on it. Add it to the @when, or schedule another behavior on it");
+  } else {
+    PyErr_SetString(PyExc_RuntimeError,
+                    "this thread does not hold the cown. Use `with cown as value:` to hold it, cown.result() for its "
+                    "value when what is scheduled has ended, @when(cown), or call wait() first");
+  }
+  return -1;
+}
+
+PyObject* cown_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+  static const char* names[] = {"value", nullptr};
+  PyObject* value;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:Cown", const_cast<char**>(names), &value)) return nullptr;
+  PyObject* given = given_away(value, nullptr);
+  if (!given) return nullptr;
+  PyObject* self = type->tp_alloc(type, 0);
+  if (!self) {
+    Py_DECREF(given);
+    return nullptr;
+  }
+  self_of(self)->payload = new Payload(given, generation);
+  return self;
+}
+
+void cown_dealloc(PyObject* self) {
+  PyTypeObject* type = Py_TYPE(self);
+  PyObject_GC_UnTrack(self);
+  if (self_of(self)->weak_list) PyObject_ClearWeakRefs(self);
+  Payload* payload = self_of(self)->payload;
+  type->tp_free(self);
+  Py_DECREF(type);
+  if (payload && payload->unref()) runtime().backend().drop(payload);
+}
+
+int cown_traverse(PyObject* self, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(self));
+  Payload* payload = self_of(self)->payload;
+  // The value belongs to this handle alone if there is no other and nothing is queued: then it may be garbage
+  // together with it. The collector runs with all other threads stopped or without the lock.
+  if (payload && payload->refs.load(acquire) == 1) {
+    Py_VISIT(payload->value);
+  }
+  return 0;
+}
+
+int cown_clear(PyObject* self) {
+  Payload* payload = self_of(self)->payload;
+  if (payload && payload->refs.load(acquire) == 1 && !payload->failed) {
+    PyObject* value = payload->value;
+    payload->value = Py_NewRef(Py_None);
+    Py_DECREF(value);
+  }
+  return 0;
+}
+
+PyObject* cown_get_value(PyObject* self, void*) {
+  Payload* payload = payload_of(self);
+  if (access_to(payload) < 0) return nullptr;
+  if (payload->failed) runtime().failures().look(*payload);
+  return Py_NewRef(payload->value);
+}
+
+int check_writable(Payload* payload) {
+  int access = access_to(payload);
+  if (access == 1) {
+    PyErr_SetString(PyExc_RuntimeError,
+                    "the cown is held by read(): others may be reading it now, so its value cannot be replaced. "
+                    "Schedule a behavior on the cown itself");
+    return -1;
+  }
+  return access < 0 ? -1 : 0;
+}
+
+int cown_set_value(PyObject* self, PyObject* value, void*) {
+  if (!value) {
+    PyErr_SetString(PyExc_AttributeError, "a cown's value cannot be deleted; assign None instead");
+    return -1;
+  }
+  Payload* payload = payload_of(self);
+  if (check_writable(payload) < 0) return -1;
+  PyObject* given = given_away(value, payload);
+  if (!given) return -1;
+  if (payload->failed) {
+    runtime().failures().look(*payload);
+    payload->failed = false;
+    payload->looked = false;
+  }
+  PyObject* old = payload->value;
+  payload->value = given;
+  Py_DECREF(old);
+  return 0;
+}
+
+PyObject* cown_get_exception(PyObject* self, void*) {
+  Payload* payload = payload_of(self);
+  if (access_to(payload) < 0) return nullptr;
+  runtime().failures().look(*payload);
+  return PyBool_FromLong(payload->failed);
+}
+
+int cown_set_exception(PyObject* self, PyObject* value, void*) {
+  if (!value) {
+    PyErr_SetString(PyExc_AttributeError, "a cown's exception flag cannot be deleted; assign False instead");
+    return -1;
+  }
+  Payload* payload = payload_of(self);
+  int failed = PyObject_IsTrue(value);
+  if (failed < 0 || check_writable(payload) < 0) return -1;
+  if (failed && !PyExceptionInstance_Check(payload->value)) {
+    PyErr_SetString(PyExc_TypeError,
+                    "only a cown whose value is an exception can be marked as failed: assign the exception first");
+    return -1;
+  }
+  runtime().failures().look(*payload);
+  payload->failed = failed;
+  payload->looked = true;  // whoever sets the flag knows
+  return 0;
+}
+
+PyObject* cown_get_acquired(PyObject* self, void*) {
+  Payload* payload = payload_of(self);
+  Context& c = context();
+  if (c.current) return PyBool_FromLong(c.current->find(payload) != nullptr);
+  return PyBool_FromLong(c.find(payload) != nullptr);
+}
+
+// Only what can be told without holding the cown, and never the value's own repr, which may run anything.
+PyObject* cown_repr(PyObject* self) {
+  Payload* payload = payload_of(self);
+  Context& c = context();
+  uint32_t pending = payload->pending.load(relaxed);
+  bool mine = c.current ? c.current->find(payload) != nullptr : c.find(payload) != nullptr;
+  const char* name = Py_TYPE(self)->tp_name;
+  if (const char* dot = std::strrchr(name, '.')) name = dot + 1;
+  if (payload->generation != generation) return PyUnicode_FromFormat("<%s at %p: of the parent process>", name, payload);
+  if (mine) {
+    const char* by = c.current ? "this behavior" : "this thread";
+    return PyUnicode_FromFormat("<%s at %p: held by %s, queued %u%s>", name, payload, by, pending,
+                                payload->failed ? ", failed" : "");
+  }
+  if (!payload->idle()) return PyUnicode_FromFormat("<%s at %p: held by another, queued %u>", name, payload, pending);
+  return PyUnicode_FromFormat("<%s at %p: %s>", name, payload, payload->failed ? "failed" : "idle");
+}
+
+Py_hash_t cown_hash(PyObject* self) {
+  auto address = reinterpret_cast<uintptr_t>(payload_of(self));
+  auto hash = static_cast<Py_hash_t>(address >> 4 | address << (8 * sizeof(address) - 4));
+  return hash == -1 ? -2 : hash;
+}
+
+PyObject* cown_compare(PyObject* a, PyObject* b, int op) {
+  if (!is_cown_object(a) || !is_cown_object(b)) Py_RETURN_NOTIMPLEMENTED;
+  auto x = reinterpret_cast<uintptr_t>(payload_of(a));
+  auto y = reinterpret_cast<uintptr_t>(payload_of(b));
+  Py_RETURN_RICHCOMPARE(x, y, op);
+}
+
+PyObject* cown_unwrap(PyObject* self, PyObject*) {
+  Payload* payload = payload_of(self);
+  if (check_generation(payload) < 0) return nullptr;
+  return unwrap_cown(payload);
+}
+
+PyObject* cown_reduce(PyObject* self, PyObject*) {
+  Payload* payload = payload_of(self);
+  if (check_generation(payload) < 0) return nullptr;
+  remember_live(*payload);
+  Ref function(PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(self)), "_rebuild"));
+  if (!function) return nullptr;
+  Ref pid(PyObject_CallNoArgs(Ref(PyObject_GetAttrString(Ref(PyImport_ImportModule("os")).get(), "getpid")).get()));
+  if (!pid) return nullptr;
+  return Py_BuildValue("(O(OK))", function.get(), pid.get(),
+                       static_cast<unsigned long long>(reinterpret_cast<uintptr_t>(payload)));
+}
+
+PyObject* cown_rebuild(PyObject*, PyObject* args) {
+  PyObject* pid;
+  unsigned long long address;
+  if (!PyArg_ParseTuple(args, "OK", &pid, &address)) return nullptr;
+  Ref own(PyObject_CallNoArgs(Ref(PyObject_GetAttrString(Ref(PyImport_ImportModule("os")).get(), "getpid")).get()));
+  if (!own) return nullptr;
+  int same = PyObject_RichCompareBool(pid, own.get(), Py_EQ);
+  if (same < 0) return nullptr;
+  Payload* payload = same ? find_live(static_cast<uintptr_t>(address)) : nullptr;
+  if (!payload) {
+    PyErr_SetString(PyExc_RuntimeError,
+                    same ? "the pickled cown no longer exists: keep a reference to it until the pickle is loaded"
+                         : "a cown can be unpickled only in the process that pickled it: send its value instead");
+    return nullptr;
+  }
+  return wrap_payload(payload);
+}
+
+PyObject* cown_same(PyObject* self, PyObject*) { return Py_NewRef(self); }
+
+PyMethodDef cown_methods[] = {
+    {"acquire", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(cown_acquire)), METH_VARARGS | METH_KEYWORDS,
+     "acquire(timeout=None)\n--\n\nTake a turn in the cown's queue and hold it until release(). TimeoutError after "
+     "`timeout` seconds."},
+    {"release", cown_release, METH_NOARGS, "release()\n--\n\nGive back what acquire() took."},
+    {"result", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(cown_result)), METH_VARARGS | METH_KEYWORDS,
+     "result(timeout=None, *, take=False)\n--\n\nWait for what is scheduled on the cown so far and return its value: "
+     "immutable values as they are, else a copy of the caller's own. With take=True move the value out and leave "
+     "None. Raises the exception of a failed behavior, TimeoutError after `timeout` seconds, TransferError if the "
+     "value cannot be copied."},
+    {"unwrap", cown_unwrap, METH_NOARGS,
+     "unwrap()\n--\n\nTake the value out of an idle cown and leave None; raises the exception of a failed one. "
+     "RuntimeError while a behavior on the cown is in flight."},
+    {"__enter__", cown_enter, METH_NOARGS, nullptr},
+    {"__exit__", cown_exit, METH_VARARGS, nullptr},
+    {"__reduce__", cown_reduce, METH_NOARGS, nullptr},
+    {"__copy__", cown_same, METH_NOARGS, nullptr},
+    {"__deepcopy__", cown_same, METH_O, nullptr},
+    {"_rebuild", cown_rebuild, METH_VARARGS | METH_STATIC, nullptr},
+    {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, nullptr},
+    {nullptr, nullptr, 0, nullptr}};
+
+PyGetSetDef cown_getset[] = {
+    {"value", cown_get_value, cown_set_value, "The value; only for who holds the cown.", nullptr},
+    {"exception", cown_get_exception, cown_set_exception, "True if the value is what a behavior raised.", nullptr},
+    {"acquired", cown_get_acquired, nullptr, "True if the current behavior or thread holds the cown.", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
+
+PyMemberDef cown_members[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(CownObject, weak_list), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr}};
+
+PyType_Slot cown_slots[] = {
+    {Py_tp_doc, const_cast<char*>("Cown(value)\n--\n\nOwns a value, which is given away to it. Behaviors scheduled on "
+                                  "the cown with @when use it one after the other (or, with read(), together).")},
+    {Py_tp_new, reinterpret_cast<void*>(cown_new)},
+    {Py_tp_dealloc, reinterpret_cast<void*>(cown_dealloc)},
+    {Py_tp_traverse, reinterpret_cast<void*>(cown_traverse)},
+    {Py_tp_clear, reinterpret_cast<void*>(cown_clear)},
+    {Py_tp_repr, reinterpret_cast<void*>(cown_repr)},
+    {Py_tp_hash, reinterpret_cast<void*>(cown_hash)},
+    {Py_tp_richcompare, reinterpret_cast<void*>(cown_compare)},
+    {Py_tp_methods, cown_methods},
+    {Py_tp_getset, cown_getset},
+    {Py_tp_members, cown_members},
+    {0, nullptr}};
+
+PyType_Spec cown_spec = {"bocpy.Cown", sizeof(CownObject), 0,
+                         Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, cown_slots};
+
+PyObject* read_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+  PyObject* inner;
+  if (kwargs && PyDict_GET_SIZE(kwargs)) {
+    PyErr_SetString(PyExc_TypeError, "read() takes one cown, or one list or tuple of cowns");
+    return nullptr;
+  }
+  if (!PyArg_ParseTuple(args, "O:read", &inner)) return nullptr;
+  bool fits = is_cown_object(inner);
+  if (!fits && (PyList_Check(inner) || PyTuple_Check(inner))) {
+    Ref items(PySequence_Tuple(inner));
+    if (!items) return nullptr;
+    fits = true;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(items.get()); ++i) {
+      fits = fits && is_cown_object(PyTuple_GET_ITEM(items.get(), i));
+    }
+  }
+  if (!fits) {
+    PyErr_Format(PyExc_TypeError, "read() takes a cown, or a list or tuple of cowns, not %.100s",
+                 Py_TYPE(inner)->tp_name);
+    return nullptr;
+  }
+  PyObject* self = type->tp_alloc(type, 0);
+  if (self) reinterpret_cast<ReadObject*>(self)->inner = Py_NewRef(inner);
+  return self;
+}
+
+void read_dealloc(PyObject* self) {
+  PyTypeObject* type = Py_TYPE(self);
+  PyObject_GC_UnTrack(self);
+  Py_CLEAR(reinterpret_cast<ReadObject*>(self)->inner);
+  type->tp_free(self);
+  Py_DECREF(type);
+}
+
+int read_traverse(PyObject* self, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(self));
+  Py_VISIT(reinterpret_cast<ReadObject*>(self)->inner);
+  return 0;
+}
+
+PyType_Slot read_slots[] = {
+    {Py_tp_doc, const_cast<char*>("read(cowns)\n--\n\nIn a @when: ask for the cown (or list of cowns) to read only, "
+                                  "together with other readers.")},
+    {Py_tp_new, reinterpret_cast<void*>(read_new)},
+    {Py_tp_dealloc, reinterpret_cast<void*>(read_dealloc)},
+    {Py_tp_traverse, reinterpret_cast<void*>(read_traverse)},
+    {0, nullptr}};
+PyType_Spec read_spec = {"bocpy.read", sizeof(ReadObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, read_slots};
+
+}  // namespace
+
+int check_generation(const Payload* payload) {
+  if (payload->generation == generation) return 0;
+  PyErr_SetString(PyExc_RuntimeError,
+                  "this cown belongs to the process that this one was forked from. Make new cowns in the child, or "
+                  "read the value before the fork");
+  return -1;
+}
+
+int access_to(Payload* payload) {
+  Context& c = context();
+  if (c.current) {
+    Request* r = c.current->find(payload);
+    if (r) return r->reads() ? 1 : 2;
+  } else {
+    if (Held* h = c.find(payload)) return check_generation(payload) < 0 ? -1 : (h->reads ? 1 : 2);
+    if (runtime().open_access() && payload->generation == generation) return 2;
+  }
+  return refuse_access(payload);
+}
+
+PyObject* wrap_payload(Payload* stolen) {
+  PyObject* self = cown_type->tp_alloc(cown_type, 0);
+  if (self) {
+    reinterpret_cast<CownObject*>(self)->payload = stolen;
+  } else if (stolen->unref()) {
+    runtime().backend().drop(stolen);
+  }
+  return self;
+}
+
+void raise_stored(Payload* payload) {
+  runtime().failures().look(*payload);
+  PyObject* error = Py_NewRef(payload->value);
+  PyException_SetTraceback(error, Py_None);  // not those of earlier calls: each starts where it is raised
+  raise_exception(error);
+}
+
+PyObject* take_value(Payload* payload) {
+  if (payload->failed) {
+    raise_stored(payload);
+    payload->failed = false;
+    payload->looked = false;
+    Py_SETREF(payload->value, Py_NewRef(Py_None));
+    return nullptr;
+  }
+  PyObject* value = payload->value;
+  payload->value = Py_NewRef(Py_None);
+  return value;
+}
+
+void immortalize(PyObject* o) noexcept {
+#if defined(Py_GIL_DISABLED) && PY_VERSION_HEX >= 0x030E0000
+  PyUnstable_Object_EnableDeferredRefcount(o);
+#elif defined(Py_GIL_DISABLED)
+  // The documented way comes with 3.14; a count in the immortal range does it on 3.13.
+  Py_SET_REFCNT(o, static_cast<Py_ssize_t>(UINT32_MAX) + 1);
+#else
+  (void)o;
+#endif
+}
+
+PyTypeObject* make_type(PyObject* module, PyType_Spec* spec, PyTypeObject* base) {
+  Ref bases(base ? PyTuple_Pack(1, base) : nullptr);
+  PyObject* type = PyType_FromModuleAndSpec(module, spec, bases.get());
+  if (!type) return nullptr;
+  immortalize(type);
+  return reinterpret_cast<PyTypeObject*>(type);
+}
+
+int add_cown_types(PyObject* module) {
+  cown_type = make_type(module, &cown_spec, nullptr);
+  if (!cown_type || PyModule_AddObjectRef(module, "Cown", reinterpret_cast<PyObject*>(cown_type)) < 0) return -1;
+  register_cown_type(cown_type);
+  read_type = make_type(module, &read_spec, nullptr);
+  return read_type ? PyModule_AddObjectRef(module, "read", reinterpret_cast<PyObject*>(read_type)) : -1;
+}
+
+}  // namespace boc::py

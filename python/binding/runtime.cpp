@@ -1,0 +1,273 @@
+#include "runtime.h"
+
+#include <cmath>
+#include <new>
+#include <system_error>
+
+#include "code_info.h"
+#include "scope_type.h"
+#include "site.h"
+
+namespace boc::py {
+namespace {
+
+Runtime* the_runtime = nullptr;
+unsigned long main_thread = 0;
+
+bool on_main_thread() noexcept { return PyThread_get_thread_ident() == main_thread; }
+
+// Detaches this thread for the length of a scope: nothing of ours waits while it keeps others from Python.
+class Detached {
+ public:
+  Detached() : state_(PyEval_SaveThread()) {}
+  ~Detached() { PyEval_RestoreThread(state_); }
+
+ private:
+  PyThreadState* state_;
+};
+
+}  // namespace
+
+Runtime& runtime() noexcept { return *the_runtime; }
+
+void make_runtime() {
+  the_runtime = new Runtime(PyInterpreterState_Get());
+  the_runtime->backend().on_failure = collect_failure;
+  main_thread = PyThread_get_thread_ident();
+}
+
+int Runtime::start(unsigned workers) {
+  if (closed_) {
+    PyErr_SetString(PyExc_RuntimeError,
+                    "the interpreter is shutting down: behaviors can no longer be scheduled; schedule them before the "
+                    "program's last exit handler has run");
+    return -1;
+  }
+  const char* failure = nullptr;
+  {
+    Detached detached;
+    std::lock_guard guard(lifecycle_);
+    if (scheduler_.running()) return 0;
+    try {
+      scheduler_.start(workers ? workers : configured_);
+    } catch (const std::bad_alloc&) {
+      failure = "not enough memory for the workers";
+    } catch (const std::system_error&) {
+      failure = "the system refuses another thread: lower the worker count (BOCPY_WORKERS) or raise the limit";
+    }
+  }
+  if (!failure) return 0;
+  PyErr_Format(PyExc_RuntimeError, "Error starting worker pool: %s", failure);
+  return -1;
+}
+
+int Runtime::try_stop() {
+  Detached detached;
+  std::lock_guard guard(lifecycle_);
+  if (!scheduler_.running()) return scheduler_.root().idle();
+  return scheduler_.try_stop();
+}
+
+double monotonic_now() noexcept {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+std::chrono::nanoseconds sleep_slice(double deadline) noexcept {
+  double slice = 1.0;
+  if (on_main_thread()) slice = 0.05;
+  if (!context().held.empty()) slice = 0.01;
+  double left = deadline - monotonic_now();
+  if (left < slice) slice = left > 0 ? left : 0;
+  return std::chrono::nanoseconds(static_cast<int64_t>(slice * 1e9));
+}
+
+int look_around() { return on_main_thread() ? PyErr_CheckSignals() : 0; }
+
+namespace {
+
+// Does anything that `scope` counts wait for what this thread holds?
+bool waits_for_itself(Scope& scope) {
+  for (Held& h : context().held) {
+    auto counted = [](Behavior& waiting, void* s) {
+      return waiting.scope && waiting.scope->within(static_cast<Scope*>(s));
+    };
+    if (blocks(*h.turn, counted, &scope)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+int wait_idle(Scope& scope, double deadline, const char* what) {
+  for (;;) {
+    if (waits_for_itself(scope)) {
+      PyErr_Format(PyExc_RuntimeError,
+                   "%s would wait for itself: a behavior is queued behind a cown that this thread holds. Release the "
+                   "cown first (leave its `with` block)",
+                   what);
+      return -1;
+    }
+    bool idle;
+    {
+      Detached detached;
+      idle = scope.wait_for(sleep_slice(deadline));
+    }
+    if (look_around() < 0) return -1;
+    if (idle) return 1;
+    if (monotonic_now() >= deadline) return 0;
+  }
+}
+
+int raise_timeout(const char* what, double seconds) {
+  Ref report(pending_report());
+  if (!report) return -1;
+  Ref module(PyImport_ImportModule("bocpy._reports"));
+  Ref message(module ? PyObject_CallMethod(module.get(), "describe_timeout", "sdO", what, seconds, report.get())
+                     : nullptr);
+  if (message) PyErr_SetObject(PyExc_TimeoutError, message.get());
+  return -1;
+}
+
+int refuse_in_behavior(const char* what) {
+  Context& c = context();
+  if (c.current) {
+    PyErr_Format(PyExc_RuntimeError,
+                 "%s inside a behavior would block its worker, and could wait for the behavior itself. Schedule what "
+                 "comes next with @when on the cowns or results it needs",
+                 what);
+    return -1;
+  }
+  if (c.batch) {
+    PyErr_Format(PyExc_RuntimeError,
+                 "%s inside an open batch would wait for behaviors that are scheduled only when the batch ends. Leave "
+                 "the `with batch()` block first",
+                 what);
+    return -1;
+  }
+  return 0;
+}
+
+namespace {
+
+PyObject* py_configure(PyObject*, PyObject* args) {
+  unsigned workers;
+  if (!PyArg_ParseTuple(args, "I", &workers)) return nullptr;
+  runtime().configure(workers);
+  Py_RETURN_NONE;
+}
+
+PyObject* py_start(PyObject*, PyObject* args) {
+  unsigned workers;
+  if (!PyArg_ParseTuple(args, "I", &workers)) return nullptr;
+  runtime().set_open_access(false);
+  if (runtime().start(workers) < 0) return nullptr;
+  return PyLong_FromUnsignedLong(runtime().scheduler().worker_count());
+}
+
+PyObject* py_running(PyObject*, PyObject*) { return PyBool_FromLong(runtime().scheduler().running()); }
+
+// _quiesce(timeout, what): timeout in seconds, infinity for none.
+PyObject* py_quiesce(PyObject*, PyObject* args) {
+  double timeout;
+  const char* what;
+  if (!PyArg_ParseTuple(args, "ds", &timeout, &what)) return nullptr;
+  if (refuse_in_behavior(what) < 0) return nullptr;
+  int idle = wait_idle(runtime().scheduler().root(), monotonic_now() + timeout, what);
+  if (idle < 0 || (idle == 0 && raise_timeout(what, timeout) < 0)) return nullptr;
+  Py_RETURN_NONE;
+}
+
+PyObject* py_try_stop(PyObject*, PyObject*) { return PyBool_FromLong(runtime().try_stop()); }
+
+// What wait() does once the workers are gone.
+PyObject* py_settle(PyObject*, PyObject*) {
+  runtime().set_open_access(true);
+  drop_clones();
+  runtime().failures().report_all();
+  Py_RETURN_NONE;
+}
+
+PyObject* py_report_failures(PyObject*, PyObject*) {
+  runtime().failures().report_all();
+  Py_RETURN_NONE;
+}
+
+PyObject* py_stats(PyObject*, PyObject*) {
+  Scheduler& scheduler = runtime().scheduler();
+  PyObject* list = PyList_New(0);
+  if (!list) return nullptr;
+  for (unsigned i = 0; i < scheduler.worker_count(); ++i) {
+    WorkerStats& s = scheduler.stats(i);
+    auto n = [](const Counter& c) { return static_cast<unsigned long long>(c.get()); };
+    Ref item(Py_BuildValue(
+        "{sIsKsKsKsKsKsKsKsKsKsKsKsKsK}", "worker_index", i, "executed", n(s.executed), "cancelled", n(s.cancelled),
+        "dispatched", n(s.scheduled), "popped_next", n(s.from_next), "popped_local", n(s.from_queue),
+        "popped_injector", n(s.from_injector), "popped_via_steal", n(s.stolen), "batch_resets", n(s.streaks_cut),
+        "steal_attempts", n(s.steal_attempts), "steal_failures", n(s.steal_failures), "parked", n(s.parked),
+        "parks_cancelled", n(s.parks_cancelled), "wakes", n(s.wakes)));
+    if (!item || PyList_Append(list, item.get()) < 0) {
+      Py_DECREF(list);
+      return nullptr;
+    }
+  }
+  return list;
+}
+
+PyObject* py_cancel_all(PyObject*, PyObject*) {
+  runtime().scheduler().root().cancel();
+  Py_RETURN_NONE;
+}
+
+PyObject* py_close(PyObject*, PyObject*) {
+  runtime().close();
+  Py_RETURN_NONE;
+}
+
+// Gives back everything this thread holds: it ends.
+PyObject* py_release_all(PyObject*, PyObject*) {
+  auto held = std::move(context().held);
+  context().held.clear();
+  for (Held& h : held) {
+    if (--h.turn->left == 0) runtime().scheduler().finish(nullptr, *h.turn);
+  }
+  Py_RETURN_NONE;
+}
+
+PyObject* py_in_behavior(PyObject*, PyObject*) { return PyBool_FromLong(context().current != nullptr); }
+
+// In the child of a fork: the parent's workers are not here, and its cowns stay its own.
+PyObject* py_after_fork(PyObject*, PyObject*) {
+  ++generation;
+  Context& c = context();
+  c.worker = nullptr;
+  c.current = nullptr;
+  c.scope = nullptr;
+  c.batch = nullptr;
+  c.held.clear();
+  c.running.store(nullptr, relaxed);
+  c.dead = nullptr;
+  sites_after_fork();
+  runtime().failures().after_fork();  // the old runtime is left alone for ever: nothing of it can be trusted
+  make_runtime();
+  Py_RETURN_NONE;
+}
+
+}  // namespace
+
+PyMethodDef runtime_methods[] = {
+    {"_configure", py_configure, METH_VARARGS, nullptr},
+    {"_start", py_start, METH_VARARGS, nullptr},
+    {"_running", py_running, METH_NOARGS, nullptr},
+    {"_quiesce", py_quiesce, METH_VARARGS, nullptr},
+    {"_try_stop", py_try_stop, METH_NOARGS, nullptr},
+    {"_settle", py_settle, METH_NOARGS, nullptr},
+    {"_report_failures", py_report_failures, METH_NOARGS, nullptr},
+    {"_stats", py_stats, METH_NOARGS, nullptr},
+    {"_cancel_all", py_cancel_all, METH_NOARGS, nullptr},
+    {"_close", py_close, METH_NOARGS, nullptr},
+    {"_release_all", py_release_all, METH_NOARGS, nullptr},
+    {"_in_behavior", py_in_behavior, METH_NOARGS, nullptr},
+    {"_after_fork", py_after_fork, METH_NOARGS, nullptr},
+    {nullptr, nullptr, 0, nullptr}};
+
+}  // namespace boc::py

@@ -1,0 +1,69 @@
+// The process's runtime: the default scheduler, when it starts and stops, and what ending and forking mean.
+#pragma once
+
+#include <mutex>
+
+#include "boc/scheduler.h"
+#include "thread_backend.h"
+
+namespace boc::py {
+
+class Runtime {
+ public:
+  explicit Runtime(PyInterpreterState* interpreter) : backend_(interpreter), scheduler_(backend_) {}
+
+  Scheduler& scheduler() noexcept { return scheduler_; }
+  ThreadBackend& backend() noexcept { return backend_; }
+  Failures& failures() noexcept { return backend_.failures(); }
+
+  // Workers are there, or RuntimeError. Cheap when they are.
+  int ensure_started() { return scheduler_.running() ? 0 : start(0); }
+  // 0: as many as configured.
+  int start(unsigned workers);
+  // 1: stopped (or nothing was running), 0: something is pending again.
+  int try_stop();
+  void configure(unsigned workers) noexcept { configured_ = workers; }
+
+  // From the return of wait() until the next start or @when every thread may look at every value.
+  bool open_access() const noexcept { return open_.load(acquire); }
+  void set_open_access(bool open) noexcept {
+    if (open_.load(relaxed) != open) open_.store(open, release);  // read by all, so written only when it changes
+  }
+
+  // No behaviors can run any more: the interpreter ends.
+  void close() noexcept { closed_ = true; }
+
+ private:
+  ThreadBackend backend_;
+  Scheduler scheduler_;
+  std::mutex lifecycle_;  // H2; taken only while detached
+  unsigned configured_ = 1;
+  atomic<bool> open_{false};
+  atomic<bool> closed_{false};
+};
+
+// Never null once the module is loaded; replaced in a forked child.
+Runtime& runtime() noexcept;
+void make_runtime();
+
+// The calling worker, or null.
+inline Worker* here() noexcept { return context().worker; }
+
+// The functions of the module that drive it.
+extern PyMethodDef runtime_methods[];
+
+// Sleeps until nothing is pending in `scope`; `deadline` in seconds of the monotonic clock, infinity for none.
+// 1: idle, 0: the time is over, -1: an error (Ctrl-C, or this thread would wait for itself).
+int wait_idle(Scope& scope, double deadline, const char* what);
+double monotonic_now() noexcept;
+// Longest sleep of this thread in one go: the main thread must see signals, a holder must see who queues behind it.
+std::chrono::nanoseconds sleep_slice(double deadline) noexcept;
+// After each slice: signals. 0, or -1 with an error.
+int look_around();
+
+// Raises TimeoutError saying what is pending. Returns -1.
+int raise_timeout(const char* what, double seconds);
+// For functions that make no sense in a behavior or an open batch: -1 with RuntimeError.
+int refuse_in_behavior(const char* what);
+
+}  // namespace boc::py

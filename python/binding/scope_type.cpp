@@ -1,0 +1,351 @@
+#include "scope_type.h"
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "collect.h"
+#include "py_errors.h"
+#include "runtime.h"
+#include "when.h"
+
+namespace boc::py {
+namespace {
+
+// Invariants
+//   A1  From __enter__ until it is closed and idle the object holds a reference on itself: pending behaviors report
+//       their failures to it.
+//   A2  finished is set once, by whoever first sees closed and idle together.
+struct ScopeState {
+  Mutex mutex;  // guards failures, done_behavior, finished; never held while Python code runs
+  std::vector<Payload*> failures;
+  PyBehavior* done_behavior = nullptr;
+  atomic<bool> closed{false};
+  bool finished = false;
+};
+
+struct ScopeObject {
+  PyObject_HEAD
+  Scope* scope;  // null until entered
+  ScopeState* state;
+  PyObject* done;      // the cown, once asked for
+  PyObject* token;     // of the context variable, outside behaviors
+  Scope* outer;        // inside a behavior: what was current before
+  unsigned long thread;
+  bool in_behavior;
+};
+
+PyObject* current_variable = nullptr;  // ContextVar: the scope object of the thread or task
+atomic<bool> ever_used{false};
+
+ScopeObject* scope_of(PyObject* o) noexcept { return reinterpret_cast<ScopeObject*>(o); }
+
+void finish(ScopeObject* self) noexcept {
+  PyBehavior* done;
+  {
+    std::lock_guard guard(self->state->mutex);
+    if (self->state->finished) return;
+    self->state->finished = true;  // A2
+    done = self->state->done_behavior;
+    self->state->done_behavior = nullptr;
+  }
+  if (done) runtime().scheduler().satisfy(here(), *done);
+  Py_DECREF(reinterpret_cast<PyObject*>(self));  // A1
+}
+
+void became_idle(Scope&, void* object) {
+  auto* self = static_cast<ScopeObject*>(object);
+  // Seq_cst: partner of close(), which sets closed before it looks at the count.
+  if (self->state->closed.load(seq_cst)) finish(self);
+}
+
+void close(ScopeObject* self) noexcept {
+  self->state->closed.store(true, seq_cst);
+  if (self->scope->idle()) finish(self);
+}
+
+// Those failures that nobody has looked at, as a list; they count as looked at now. Null with an error.
+PyObject* take_failures(ScopeObject* self) {
+  std::vector<Payload*> failures;
+  {
+    std::lock_guard guard(self->state->mutex);
+    failures.swap(self->state->failures);
+  }
+  PyObject* list = PyList_New(0);
+  for (Payload* p : failures) {
+    if (list && p->failed && !p->looked) {
+      runtime().failures().look(*p);
+      if (PyList_Append(list, p->value) < 0) Py_CLEAR(list);
+    }
+    if (p->unref()) runtime().backend().drop(p);
+  }
+  return list;
+}
+
+// Raises what failed in the scope as an exception group. 0 if nothing did, -1 raised.
+int raise_failures(ScopeObject* self) {
+  Ref list(take_failures(self));
+  if (!list) return -1;
+  if (PyList_GET_SIZE(list.get()) == 0) return 0;
+  Ref make(module_attribute("bocpy._reports", "failure_group"));
+  Ref group(make ? PyObject_CallOneArg(make.get(), list.get()) : nullptr);
+  if (group) PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(group.get())), group.get());
+  return -1;
+}
+
+PyObject* scope_enter(PyObject* o, PyObject*) {
+  ScopeObject* self = scope_of(o);
+  if (self->scope) {
+    PyErr_SetString(PyExc_RuntimeError, "this scope() has been entered already: make a new one for each `with`");
+    return nullptr;
+  }
+  Context& c = context();
+  self->scope = new Scope(current_scope());
+  self->scope->user_data = self;
+  self->thread = PyThread_get_thread_ident();
+  self->in_behavior = c.current != nullptr;
+  ever_used.store(true, relaxed);
+  if (self->in_behavior) {
+    self->outer = c.scope;
+    c.scope = self->scope;
+  } else if (!(self->token = PyContextVar_Set(current_variable, o))) {
+    return nullptr;
+  }
+  Py_INCREF(o);  // A1
+  self->scope->listen(became_idle, self);
+  return Py_NewRef(o);
+}
+
+int leave_context(ScopeObject* self) {
+  if (self->in_behavior) {
+    context().scope = self->outer;
+    return 0;
+  }
+  PyObject* token = self->token;
+  self->token = nullptr;
+  int reset = PyContextVar_Reset(current_variable, token);
+  Py_XDECREF(token);
+  if (reset < 0) PyErr_Clear();  // left in another context than entered in: nothing of ours is current there
+  return 0;
+}
+
+constexpr double FOREVER = std::numeric_limits<double>::infinity();
+
+PyObject* scope_exit(PyObject* o, PyObject* args) {
+  PyObject *type, *value, *traceback;
+  if (!PyArg_ParseTuple(args, "OOO:__exit__", &type, &value, &traceback)) return nullptr;
+  ScopeObject* self = scope_of(o);
+  if (!self->scope || self->state->closed.load(relaxed)) {
+    PyErr_SetString(PyExc_RuntimeError, "this scope() is not entered");
+    return nullptr;
+  }
+  leave_context(self);
+  const bool raised = type != Py_None;
+  if (raised) self->scope->cancel();
+  if (self->in_behavior) {
+    close(self);
+    Py_RETURN_FALSE;
+  }
+  if (context().batch) {
+    self->scope->cancel();
+    close(self);
+    if (raised) Py_RETURN_FALSE;
+    refuse_in_behavior("the exit of a scope");
+    return nullptr;
+  }
+  // A scope that waits for what is behind an own hold is told so; while an exception passes that one matters more.
+  int idle = wait_idle(*self->scope, FOREVER, "the exit of a scope");
+  if (idle < 0) self->scope->cancel();
+  close(self);
+  if (idle < 0) {
+    if (!raised || PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) return nullptr;
+    PyErr_Clear();
+    Py_RETURN_FALSE;
+  }
+  if (raised) Py_RETURN_FALSE;
+  if (raise_failures(self) < 0) return nullptr;
+  Py_RETURN_FALSE;
+}
+
+PyObject* scope_wait(PyObject* o, PyObject* args, PyObject* kwargs) {
+  static const char* names[] = {"timeout", nullptr};
+  PyObject* timeout = Py_None;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:wait", const_cast<char**>(names), &timeout)) return nullptr;
+  double seconds = FOREVER;
+  if (timeout != Py_None) {
+    seconds = PyFloat_AsDouble(timeout);
+    if (seconds == -1.0 && PyErr_Occurred()) return nullptr;
+    if (std::isnan(seconds) || seconds < 0) seconds = 0;
+  }
+  if (refuse_in_behavior("scope.wait()") < 0) return nullptr;
+  ScopeObject* self = scope_of(o);
+  if (!self->scope) {
+    PyErr_SetString(PyExc_RuntimeError, "this scope() is not entered");
+    return nullptr;
+  }
+  int idle = wait_idle(*self->scope, monotonic_now() + seconds, "scope.wait()");
+  if (idle < 0 || (idle == 0 && raise_timeout("scope.wait()", seconds) < 0)) return nullptr;
+  Py_RETURN_NONE;
+}
+
+PyObject* scope_cancel(PyObject* o, PyObject*) {
+  ScopeObject* self = scope_of(o);
+  if (!self->scope) {
+    PyErr_SetString(PyExc_RuntimeError, "this scope() is not entered");
+    return nullptr;
+  }
+  self->scope->cancel();
+  Py_RETURN_NONE;
+}
+
+PyObject* scope_when(PyObject* o, PyObject* const* args, Py_ssize_t n) { return make_when(args, n, o); }
+
+PyObject* scope_whencall(PyObject* o, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  return call_whencall(args, n, kwnames, o);
+}
+
+// The body of the behavior behind `done`.
+PyObject* scope_outcome(PyObject* o, PyObject*) {
+  if (raise_failures(scope_of(o)) < 0) return nullptr;
+  Py_RETURN_NONE;
+}
+
+PyObject* scope_get_done(PyObject* o, void*) {
+  ScopeObject* self = scope_of(o);
+  if (self->done) return Py_NewRef(self->done);
+  if (!self->scope) {
+    PyErr_SetString(PyExc_RuntimeError, "a scope has its `done` once it is entered");
+    return nullptr;
+  }
+  PyObject* outcome = PyObject_GetAttrString(o, "_outcome");
+  PyObject* result = nullptr;
+  PyBehavior* behavior = outcome ? make_plain(outcome, self->scope->parent(), &result) : nullptr;
+  if (!behavior) return nullptr;
+  bool finished;
+  {
+    std::lock_guard guard(self->state->mutex);
+    finished = self->state->finished;
+    if (!finished) {
+      behavior->countdown.store(2, relaxed);  // one more condition: finish()
+      self->state->done_behavior = behavior;
+    }
+  }
+  runtime().scheduler().schedule(here(), *behavior);
+  self->done = result;
+  return Py_NewRef(result);
+}
+
+PyObject* scope_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+  if (PyTuple_GET_SIZE(args) || (kwargs && PyDict_GET_SIZE(kwargs))) {
+    PyErr_SetString(PyExc_TypeError, "scope() takes no arguments");
+    return nullptr;
+  }
+  PyObject* self = type->tp_alloc(type, 0);
+  if (self) scope_of(self)->state = new ScopeState;
+  return self;
+}
+
+void scope_dealloc(PyObject* o) {
+  PyTypeObject* type = Py_TYPE(o);
+  PyObject_GC_UnTrack(o);
+  ScopeObject* self = scope_of(o);
+  Ref rest(take_failures(self));
+  PyErr_Clear();
+  if (self->scope) {
+    self->scope->listen(nullptr, nullptr);
+    self->scope->user_data = nullptr;
+    self->scope->unref();
+  }
+  Py_CLEAR(self->done);
+  Py_CLEAR(self->token);
+  delete self->state;
+  type->tp_free(o);
+  Py_DECREF(type);
+}
+
+int scope_traverse(PyObject* o, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(o));
+  Py_VISIT(scope_of(o)->done);
+  Py_VISIT(scope_of(o)->token);
+  return 0;
+}
+
+int scope_clear(PyObject* o) {
+  Py_CLEAR(scope_of(o)->done);
+  Py_CLEAR(scope_of(o)->token);
+  return 0;
+}
+
+PyMethodDef scope_methods[] = {
+    {"__enter__", scope_enter, METH_NOARGS, nullptr},
+    {"__exit__", scope_exit, METH_VARARGS, nullptr},
+    {"wait", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(scope_wait)), METH_VARARGS | METH_KEYWORDS,
+     "wait(timeout=None)\n--\n\nWait until nothing scheduled in the scope is pending; TimeoutError after `timeout` "
+     "seconds."},
+    {"cancel", scope_cancel, METH_NOARGS,
+     "cancel()\n--\n\nDrop what has not begun: its results fail with CancelledError. What runs goes on."},
+    {"when", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(scope_when)), METH_FASTCALL,
+     "when(*cowns)\n--\n\nAs bocpy.when, for this scope: from any thread."},
+    {"whencall", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(scope_whencall)), METH_FASTCALL | METH_KEYWORDS,
+     "whencall(func, args, captures=())\n--\n\nAs bocpy.whencall, for this scope: from any thread."},
+    {"_outcome", scope_outcome, METH_NOARGS, nullptr},
+    {nullptr, nullptr, 0, nullptr}};
+PyGetSetDef scope_getset[] = {
+    {"done", scope_get_done, nullptr,
+     "A cown that is released when the scope has ended: None, or failed with an ExceptionGroup.", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyType_Slot scope_slots[] = {
+    {Py_tp_doc, const_cast<char*>("scope()\n--\n\nA context manager that waits at exit for every behavior scheduled "
+                                  "inside, nested ones included, and raises what failed as an ExceptionGroup.")},
+    {Py_tp_new, reinterpret_cast<void*>(scope_new)},
+    {Py_tp_dealloc, reinterpret_cast<void*>(scope_dealloc)},
+    {Py_tp_traverse, reinterpret_cast<void*>(scope_traverse)},
+    {Py_tp_clear, reinterpret_cast<void*>(scope_clear)},
+    {Py_tp_methods, scope_methods},
+    {Py_tp_getset, scope_getset},
+    {0, nullptr}};
+PyType_Spec scope_spec = {"bocpy.scope", sizeof(ScopeObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, scope_slots};
+
+}  // namespace
+
+Scope* current_scope() {
+  Context& c = context();
+  if (c.current) return c.scope;
+  if (ever_used.load(relaxed)) {
+    PyObject* value = nullptr;
+    if (PyContextVar_Get(current_variable, nullptr, &value) == 0 && value) {
+      ScopeObject* object = scope_of(value);
+      // Threads may start with a copy of their maker's context, but the scope is that of its own thread.
+      bool mine = object->thread == PyThread_get_thread_ident() && !object->state->closed.load(relaxed);
+      Scope* scope = mine ? object->scope : nullptr;
+      Py_DECREF(value);  // entered and not closed: it keeps itself alive (A1)
+      if (scope) return scope;
+    }
+    PyErr_Clear();
+  }
+  return &runtime().scheduler().root();
+}
+
+Scope* open_scope(PyObject* o) {
+  ScopeObject* self = scope_of(o);
+  if (self->scope && !self->state->closed.load(acquire)) return self->scope;
+  PyErr_SetString(PyExc_RuntimeError, self->scope ? "this scope has ended: nothing more can be scheduled in it"
+                                                  : "this scope is not entered yet: use `with scope() as s:`");
+  return nullptr;
+}
+
+void collect_failure(Scope& scope, Payload& result) {
+  auto* self = static_cast<ScopeObject*>(scope.user_data);
+  if (!self) return;
+  result.ref();
+  std::lock_guard guard(self->state->mutex);
+  self->state->failures.push_back(&result);
+}
+
+int add_scope_type(PyObject* module) {
+  current_variable = PyContextVar_New("bocpy_scope", nullptr);
+  PyTypeObject* type = current_variable ? make_type(module, &scope_spec, nullptr) : nullptr;
+  return type ? PyModule_AddObjectRef(module, "scope", reinterpret_cast<PyObject*>(type)) : -1;
+}
+
+}  // namespace boc::py

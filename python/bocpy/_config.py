@@ -1,0 +1,80 @@
+"""What is decided once, at import: the backend and the number of workers."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from . import _bocpy
+
+
+def choose_backend(wanted: str | None) -> str:
+    """The name of the backend for the value of ``BOCPY_BACKEND`` (None: unset).
+
+    Raises ImportError if the value is unknown, or names a backend that this interpreter cannot have.
+    """
+    if wanted in (None, "", "auto", "threads"):
+        return "threads"
+    if wanted == "subinterp":
+        if sys.version_info < (3, 12):
+            raise ImportError(
+                "BOCPY_BACKEND=subinterp needs Python 3.12 or newer: before, sub-interpreters share one lock. "
+                "Unset BOCPY_BACKEND, or set it to auto or threads"
+            )
+        raise ImportError(
+            "BOCPY_BACKEND=subinterp: this version of bocpy-dual does not have the sub-interpreter backend yet. "
+            "Unset BOCPY_BACKEND, or set it to auto or threads"
+        )
+    raise ImportError(f"BOCPY_BACKEND={wanted!r} is not a backend: use auto, threads or subinterp")
+
+
+def _cgroup_quota() -> float | None:
+    """The CPUs that this process's control group may use, or None where nothing limits it."""
+    try:
+        with open("/sys/fs/cgroup/cpu.max") as file:
+            quota, period = file.read().split()[:2]
+        return None if quota == "max" else int(quota) / int(period)
+    except (OSError, ValueError):
+        pass
+    try:
+        with open("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") as file:
+            limit = int(file.read())
+        with open("/sys/fs/cgroup/cpu/cpu.cfs_period_us") as file:
+            return limit / int(file.read()) if limit > 0 else None
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
+
+
+def count_workers(wanted: str | None) -> int:
+    """Workers for the value of ``BOCPY_WORKERS`` (None: unset): that number, else the CPUs this process may use."""
+    if wanted is not None:
+        try:
+            number = int(wanted)
+        except ValueError:
+            number = 0
+        if number >= 1:
+            return number
+    try:
+        cpus = len(os.sched_getaffinity(0))
+    except (AttributeError, OSError):
+        cpus = os.cpu_count() or 1
+    quota = _cgroup_quota()
+    if quota is not None:
+        cpus = min(cpus, round(quota))
+    return max(1, cpus)
+
+
+BACKEND = choose_backend(os.environ.get("BOCPY_BACKEND"))
+WORKER_COUNT = count_workers(os.environ.get("BOCPY_WORKERS"))
+_bocpy._configure(WORKER_COUNT)
+
+
+def backend() -> str:
+    """The backend that was chosen at import: ``"threads"`` or ``"subinterp"``."""
+    return BACKEND
+
+
+def gil_came_back() -> bool:
+    """True on a free-threaded build whose lock an extension has switched on again."""
+    enabled = getattr(sys, "_is_gil_enabled", None)
+    return _bocpy.FREE_THREADED_BUILD and enabled is not None and bool(enabled())

@@ -1,0 +1,42 @@
+"""Texts and exceptions that the native part builds on its rare paths."""
+
+from __future__ import annotations
+
+import sys
+
+if sys.version_info < (3, 11):
+    from exceptiongroup import ExceptionGroup
+
+
+def describe_timeout(what: str, seconds: float, places: list[tuple[str, int, int]]) -> str:
+    """The message of a TimeoutError: how many behaviors are pending, per place, and which run now.
+
+    ``places`` has (description, pending, running) for each function with pending behaviors, the most frequent first.
+    """
+    total = sum(pending for _, pending, _ in places)
+    lines = [f"{what} took longer than {seconds:g} s: {total} behavior{'' if total == 1 else 's'} pending"]
+    for description, pending, running in places[:20]:
+        state = f", {running} of them running" if running else ""
+        lines.append(f"  {pending} of {description}{state}")
+    if len(places) > 20:
+        lines.append(f"  and those of {len(places) - 20} more functions")
+    if not places:
+        lines[0] = f"{what} took longer than {seconds:g} s: the cown is held by another thread"
+    return "\n".join(lines)
+
+
+def failure_group(failures: list[BaseException]) -> BaseException:
+    """What a scope raises at its exit for the failures that nobody has looked at."""
+    many = len(failures)
+    message = f"{many} behavior{'' if many == 1 else 's'} failed in the scope"
+    if all(isinstance(failure, Exception) for failure in failures):
+        return ExceptionGroup(message, failures)  # type: ignore[type-var]
+    return _base_group(message, failures)
+
+
+def _base_group(message: str, failures: list[BaseException]) -> BaseException:
+    if sys.version_info >= (3, 11):
+        return BaseExceptionGroup(message, failures)
+    from exceptiongroup import BaseExceptionGroup as Group
+
+    return Group(message, failures)

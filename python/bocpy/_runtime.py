@@ -1,0 +1,184 @@
+"""Starting, waiting and ending: the life of the process's runtime."""
+
+from __future__ import annotations
+
+import atexit
+import math
+import os
+import sys
+import threading
+import warnings
+from typing import Any, NamedTuple
+
+from . import _bocpy
+from ._config import WORKER_COUNT, gil_came_back
+
+_FOREVER = 1e9  # seconds; longer timeouts mean no timeout
+
+
+class WaitResult(NamedTuple):
+    """What ``wait`` and ``quiesce`` return if asked for both: a dict per worker, and the noticeboard's contents."""
+
+    stats: list[dict[str, int]]
+    noticeboard: dict[str, Any]
+
+
+_running_with: int | None = None  # the worker count of the last start()
+
+
+def start(worker_count: int | None = None, module: tuple[str, str | None] | None = None) -> None:
+    """Start the workers; ``@when`` does it by itself when it has to.
+
+    :param worker_count: threads that run behaviors, at least 1; None: :data:`WORKER_COUNT`.
+    :param module: accepted for programs written for other implementations, and checked: a pair (dotted module name,
+        path or None). Functions find their globals without it.
+    :raises RuntimeError: if the runtime is up with another number of workers (call ``wait()`` first), in a behavior,
+        or if the system refuses threads.
+    :raises TypeError: if ``worker_count`` is no int.
+    :raises ValueError: if ``worker_count`` is below 1 or ``module`` is not such a pair.
+    """
+    global _running_with
+    if worker_count is not None:
+        if isinstance(worker_count, bool) or not isinstance(worker_count, int):
+            raise TypeError(f"worker_count is an int or None, not {type(worker_count).__name__}")
+        if worker_count < 1:
+            raise ValueError(f"worker_count is at least 1, not {worker_count}")
+        if worker_count > 4096:
+            raise ValueError(f"worker_count is at most 4096, not {worker_count}")
+    if module is not None:
+        _check_module(module)
+    if _bocpy._running():
+        have = len(_bocpy._stats())
+        if worker_count is not None and worker_count != have:
+            raise RuntimeError(
+                f"the runtime is already running with {have} workers; call wait() before you start it with "
+                f"{worker_count}"
+            )
+        return
+    if gil_came_back():
+        warnings.warn(
+            "an extension module has switched the GIL on again: behaviors stay correct but do not run in parallel. "
+            "Find it with `python -X gil=0 -W error`, or set PYTHON_GIL=0",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    _running_with = _bocpy._start(worker_count or WORKER_COUNT)
+
+
+def _check_module(module: object) -> None:
+    if not isinstance(module, tuple) or len(module) != 2:
+        raise ValueError("module is a pair (dotted Python module path, file path or None)")
+    name, path = module
+    if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
+        raise ValueError(f"module[0] is a dotted Python module path, not {name!r}")
+    if path is not None and not isinstance(path, str):
+        raise ValueError("module[1] is a file path or None")
+
+
+def _seconds(timeout: float | None) -> float:
+    if timeout is None:
+        return math.inf
+    seconds = float(timeout)
+    if math.isnan(seconds) or seconds < 0:
+        return 0.0
+    return math.inf if seconds > _FOREVER else seconds
+
+
+def _outcome(stats: list[dict[str, int]] | None, noticeboard: dict[str, Any] | None) -> Any:
+    if stats is not None and noticeboard is not None:
+        return WaitResult(stats, noticeboard)
+    return stats if stats is not None else noticeboard
+
+
+def quiesce(timeout: float | None = None, *, stats: bool = False, noticeboard: bool = False) -> Any:
+    """Wait until no behavior is pending; the workers stay.
+
+    :param timeout: seconds; None: as long as it takes.
+    :param stats: return a list with a dict of counters per worker.
+    :param noticeboard: return the noticeboard's contents (empty while nothing can be written there).
+    :returns: None, the stats, the noticeboard, or a :class:`WaitResult` with both.
+    :raises TimeoutError: with a list of what is pending; the runtime goes on.
+    :raises RuntimeError: in a behavior, in an open batch, or if a behavior waits for a cown that this thread holds.
+    """
+    _bocpy._quiesce(_seconds(timeout), "quiesce()")
+    return _outcome(_bocpy._stats() if stats else None, {} if noticeboard else None)
+
+
+def wait(timeout: float | None = None, *, stats: bool = False, noticeboard: bool = False) -> Any:
+    """Wait until no behavior is pending, then stop the workers. The next ``@when`` starts them again.
+
+    From its return until then every thread may look at every ``cown.value``. Failures that nobody has looked at are
+    reported through ``sys.unraisablehook``. Parameters, result and errors as for :func:`quiesce`.
+    """
+    import time
+
+    seconds = _seconds(timeout)
+    deadline = time.monotonic() + seconds
+    was_running = _bocpy._running()
+    while True:
+        _bocpy._quiesce(max(0.0, deadline - time.monotonic()), "wait()")
+        if _bocpy._try_stop():
+            break
+    counted = (_bocpy._stats() if was_running else []) if stats else None
+    _bocpy._settle()
+    return _outcome(counted, {} if noticeboard else None)
+
+
+def _drain(*, last: bool) -> None:
+    """Run everything scheduled to its end when the program ends, as concurrent.futures does."""
+    interrupted = _ended_by_interrupt()
+    if interrupted:
+        _bocpy._cancel_all()
+    while True:
+        try:
+            _bocpy._quiesce(math.inf, "the end of the program")
+            if not last or _bocpy._try_stop():
+                break
+        except KeyboardInterrupt:
+            if interrupted:
+                _leave_at_once()
+            interrupted = True
+            _bocpy._cancel_all()
+        except RuntimeError:
+            # This thread ends while it holds a cown that something waits for.
+            _bocpy._release_all()
+
+
+def _ended_by_interrupt() -> bool:
+    return not hasattr(sys, "ps1") and getattr(sys, "last_type", None) is KeyboardInterrupt
+
+
+def _leave_at_once() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:  # noqa: BLE001 - nothing may keep a second Ctrl-C from ending the program
+            continue
+    os._exit(130)
+
+
+def _before_threads_end() -> None:
+    _drain(last=False)
+
+
+def _at_exit() -> None:
+    _drain(last=True)
+    _bocpy._report_failures()
+    _bocpy._close()
+
+
+def _after_fork_in_child() -> None:
+    _bocpy._after_fork()
+    _bocpy._configure(WORKER_COUNT)
+
+
+def install() -> None:
+    """Hook into the end of the program and into fork; once, at import."""
+    # Before the other threads are joined: behaviors may still use executors and locks of theirs. What those threads
+    # schedule afterwards is drained by the second hook. Children of multiprocessing run only the first.
+    register = getattr(threading, "_register_atexit", None)
+    if register is not None:
+        register(_before_threads_end)
+    atexit.register(_at_exit)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,127 @@
+#include "code_info.h"
+
+#include <mutex>
+#include <new>
+
+#include "clone.h"
+#include "py_errors.h"
+
+namespace boc::py {
+namespace {
+
+// Guards the creation of indices and infos. Held for a few instructions, never while Python code runs.
+Mutex creation_mutex;
+
+void free_info(void* extra);
+
+// An index belongs to an interpreter. Each thread remembers the one it used last.
+Py_ssize_t extra_index() {
+  struct Known {
+    PyInterpreterState* interpreter;
+    Py_ssize_t index;
+  };
+  static thread_local Known last{nullptr, -1};
+  PyInterpreterState* interpreter = PyInterpreterState_Get();
+  if (last.interpreter == interpreter) return last.index;
+
+  constexpr int kMany = 256;
+  static Known known[kMany];
+  static int count = 0;
+  std::lock_guard lock(creation_mutex);
+  for (int i = 0; i < count; ++i) {
+    if (known[i].interpreter == interpreter) {
+      last = known[i];
+      return last.index;
+    }
+  }
+  Py_ssize_t index = count < kMany ? request_code_extra_index(free_info) : -1;
+  if (index < 0) {
+    PyErr_SetString(PyExc_RuntimeError,
+                    "CPython has no slot left for bocpy's notes on code objects: too many tools of this process "
+                    "(debuggers, tracers) took one each, or too many interpreters run");
+    return -1;
+  }
+  known[count++] = {interpreter, index};
+  last = {interpreter, index};
+  return index;
+}
+
+void clear_info(CodeInfo* info) {
+  Py_XDECREF(info->names);
+  Py_XDECREF(info->attributes);
+  Py_XDECREF(info->parameters);
+  Py_XDECREF(info->keyword_only);
+  Py_XDECREF(info->freevars);
+  Py_XDECREF(info->first_store);
+  Py_XDECREF(info->clone_code.load(std::memory_order_relaxed));
+  if (Site* site = info->site.load(std::memory_order_acquire)) info->free_site(site);
+  delete info;
+}
+
+void free_info(void* extra) {
+  if (!extra) return;
+  auto* info = static_cast<CodeInfo*>(extra);
+  forget_clones(info);
+  clear_info(info);
+}
+
+// Fills the fields from analyze()'s answer. -1 with an error if it is not what it should be.
+int read_analysis(CodeInfo* info, PyObject* analysis) {
+  int dynamic = 0;
+  PyObject* store = nullptr;
+  if (!PyArg_ParseTuple(analysis, "O!O!OpO!O!O!;bocpy._analysis.analyze", &PyTuple_Type, &info->names, &PyTuple_Type,
+                        &info->attributes, &store, &dynamic, &PyTuple_Type, &info->parameters, &PyTuple_Type,
+                        &info->keyword_only, &PyTuple_Type, &info->freevars)) {
+    info->names = info->attributes = info->parameters = info->keyword_only = info->freevars = nullptr;
+    return -1;
+  }
+  for (PyObject* field : {info->names, info->attributes, info->parameters, info->keyword_only, info->freevars}) {
+    Py_INCREF(field);
+  }
+  info->first_store = store == Py_None ? nullptr : Py_NewRef(store);
+  info->dynamic = dynamic != 0;
+  info->name_count = PyTuple_GET_SIZE(info->names);
+  return 0;
+}
+
+CodeInfo* make_info(PyCodeObject* code, Py_ssize_t index) {
+  Ref analyze(module_attribute("bocpy._analysis", "analyze"));
+  if (!analyze) return nullptr;
+  Ref analysis(PyObject_CallOneArg(analyze.get(), reinterpret_cast<PyObject*>(code)));
+  if (!analysis) return nullptr;
+  auto* info = new (std::nothrow) CodeInfo;
+  if (!info) {
+    PyErr_NoMemory();
+    return nullptr;
+  }
+  info->owner = PyInterpreterState_Get();
+  if (read_analysis(info, analysis.get()) < 0) {
+    clear_info(info);
+    return nullptr;
+  }
+  // Another thread, or the analysis itself (an import hook may schedule), may have been faster.
+  void* present = nullptr;
+  int failed = 0;
+  {
+    std::lock_guard lock(creation_mutex);
+    failed = get_code_extra(reinterpret_cast<PyObject*>(code), index, &present);
+    if (!failed && !present) failed = set_code_extra(reinterpret_cast<PyObject*>(code), index, info);
+  }
+  if (failed || present) {
+    clear_info(info);
+    return failed ? nullptr : static_cast<CodeInfo*>(present);
+  }
+  return info;
+}
+
+}  // namespace
+
+CodeInfo* code_info(PyCodeObject* code) {
+  Py_ssize_t index = extra_index();
+  if (index < 0) return nullptr;
+  void* extra = nullptr;
+  if (get_code_extra(reinterpret_cast<PyObject*>(code), index, &extra) < 0) return nullptr;
+  return extra ? static_cast<CodeInfo*>(extra) : make_info(code, index);
+}
+
+}  // namespace boc::py

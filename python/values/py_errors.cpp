@@ -1,0 +1,47 @@
+#include "py_errors.h"
+
+namespace boc::py {
+namespace {
+
+// "TypeError: cannot pickle 'lock' object" without calling str() on anything: the type's name, and the first
+// argument if it is a plain string.
+PyObject* reason_of(PyObject* exception) {
+  PyObject* arguments = reinterpret_cast<PyBaseExceptionObject*>(exception)->args;
+  const char* type = Py_TYPE(exception)->tp_name;
+  if (arguments && PyTuple_Check(arguments) && PyTuple_GET_SIZE(arguments) > 0 &&
+      PyUnicode_CheckExact(PyTuple_GET_ITEM(arguments, 0))) {
+    return PyUnicode_FromFormat("%s: %U", type, PyTuple_GET_ITEM(arguments, 0));
+  }
+  return PyUnicode_FromString(type);
+}
+
+}  // namespace
+
+PyObject* module_attribute(const char* module, const char* name) {
+  Ref imported(PyImport_ImportModule(module));
+  return imported ? PyObject_GetAttrString(imported.get(), name) : nullptr;
+}
+
+int raise_error(const char* name, PyObject* message) {
+  Ref text(message);
+  if (!text) return -1;
+  Ref type(module_attribute("bocpy._errors", name));
+  if (type) PyErr_SetObject(type.get(), text.get());
+  return -1;
+}
+
+void raise_transfer_error(PyObject* what, const char* ways_out) {
+  if (!PyErr_ExceptionMatches(PyExc_Exception) || PyErr_ExceptionMatches(PyExc_MemoryError)) return;
+  Ref cause(take_exception());
+  if (!cause) return;
+  Ref reason(reason_of(cause.get()));
+  if (!reason) return;
+  raise_error("TransferError",
+              PyUnicode_FromFormat("%U cannot be copied: %U. %s", what, reason.get(), ways_out));
+  if (!PyErr_ExceptionMatches(PyExc_TypeError)) return;  // out of memory, or the import failed
+  PyObject* error = take_exception();
+  PyException_SetCause(error, cause.release());
+  raise_exception(error);
+}
+
+}  // namespace boc::py

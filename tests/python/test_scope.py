@@ -1,0 +1,438 @@
+"""`with scope() as s:` waits for what was scheduled inside; cancelling; failures; scopes in behaviors."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import time
+
+import pytest
+from boc_testing import SHORT, Gate, caught, run_threads
+from bocpy import CancelledError, Cown, quiesce, scope, wait, when
+
+if sys.version_info < (3, 11):
+    from exceptiongroup import BaseExceptionGroup, ExceptionGroup
+
+
+def add(cown, step=1):
+    cown.value += step
+
+
+def boom(message):
+    raise ValueError(message)
+
+
+# waiting -------------------------------------------------------------------------------------------------------------
+
+
+def test_exit_waits_for_what_was_scheduled_inside(gate: Gate, two_workers: None) -> None:
+    with scope():
+
+        @when()
+        def slow():
+            gate.pass_through()
+            return "done"
+
+        gate.wait_arrived()
+        threading.Timer(SHORT, gate.open).start()
+    assert slow.result(timeout=0) == "done"
+
+
+def test_exit_does_not_wait_for_others(gate: Gate, two_workers: None) -> None:
+    when()(lambda: gate.pass_through())
+    gate.wait_arrived()
+    with scope():
+        inside = when()(lambda: 1)
+    assert inside.result(timeout=0) == 1
+
+
+def test_exit_waits_for_nested_behaviors() -> None:
+    cown = Cown(0)
+
+    def chain(left):
+        @when(cown)
+        def step(cown):
+            cown.value += 1
+            if left > 1:
+                chain(left - 1)
+
+    with scope():
+        chain(50)
+    assert cown.result(timeout=0) == 50
+
+
+def test_exit_waits_for_a_tree() -> None:
+    cown = Cown(0)
+
+    def grow(depth):
+        when(cown)(add)
+        if depth:
+            when()(lambda: grow(depth - 1))
+            when()(lambda: grow(depth - 1))
+
+    with scope():
+        grow(5)
+    assert cown.result(timeout=0) == 2**6 - 1
+
+
+def test_an_empty_scope() -> None:
+    with scope() as s:
+        pass
+    with scope() as s:
+        s.wait()
+
+
+def test_the_methods_of_a_scope() -> None:
+    cown = Cown(1)
+    with scope() as s:
+
+        @s.when(cown)
+        def by_decorator(cown):
+            return cown.value
+
+        by_call = s.whencall(lambda cown, extra: cown.value + extra, [cown], [10])
+    assert (by_decorator.result(timeout=0), by_call.result(timeout=0)) == (1, 11)
+
+
+def test_other_threads_use_the_scope_itself(gate: Gate, two_workers: None) -> None:
+    cown = Cown(0)
+    with scope() as s:
+
+        def outside():
+            when()(lambda: gate.pass_through())  # another thread is not in the scope: nobody waits for this one
+
+        def inside():
+            for _ in range(100):
+                s.when(cown)(add)
+
+        run_threads(outside, inside)
+    assert cown.result(timeout=0) == 100
+
+
+def test_nested_scopes() -> None:
+    cown = Cown([])
+
+    def note(cown, item):
+        cown.value.append(item)
+
+    with scope() as outer:
+        outer.whencall(note, [cown], ["outer"])
+        with scope() as inner:
+            inner.whencall(note, [cown], ["inner"])
+        assert cown.result(timeout=0)[-1] == "inner"
+        when(cown)(lambda cown: note(cown, "outer again"))
+    assert cown.result(timeout=0) == ["outer", "inner", "outer again"]
+
+
+def test_after_its_end_a_scope_is_current_no_longer(gate: Gate, two_workers: None) -> None:
+    with scope() as first:
+        pass
+    when()(lambda: gate.pass_through())
+    first.wait(timeout=5)
+    with scope():
+        pass
+
+
+def test_a_task_enters_a_scope_for_itself(two_workers: None) -> None:
+    """Outside behaviors the current scope is a context variable: another task of the same thread is not in it."""
+
+    async def enters(started, finished):
+        with scope() as s:
+            when()(lambda: 1)
+            started.set()
+            await finished.wait()
+        return s
+
+    async def fails_outside(started, finished):
+        await started.wait()
+        result = when()(lambda: boom("outside"))
+        finished.set()
+        return result
+
+    async def main():
+        started, finished = asyncio.Event(), asyncio.Event()
+        return await asyncio.gather(enters(started, finished), fails_outside(started, finished))
+
+    _, result = asyncio.run(main())  # the scope would raise the failure if the other task were inside
+    with pytest.raises(ValueError, match="outside"):
+        result.result()
+
+
+def test_a_task_passes_its_scope_to_its_subtasks(gate: Gate, two_workers: None) -> None:
+    async def child():
+        return when()(lambda: boom("in a subtask"))
+
+    async def main():
+        with scope():
+            await asyncio.gather(child())
+
+    with pytest.raises(ExceptionGroup) as error:
+        asyncio.run(main())
+    assert [str(e) for e in error.value.exceptions] == ["in a subtask"]
+
+
+def test_wait_of_a_scope(gate: Gate, two_workers: None) -> None:
+    with scope() as s:
+        result = when()(lambda: gate.pass_through())
+        with pytest.raises(TimeoutError):
+            s.wait(timeout=SHORT)
+        with pytest.raises(TimeoutError):
+            s.wait(0)
+        gate.open()
+        assert s.wait() is None
+        assert result.result(timeout=0) is None
+        later = when()(lambda: "later")
+    assert later.result(timeout=0) == "later"
+
+
+def test_done_is_a_cown_to_schedule_on(gate: Gate, two_workers: None) -> None:
+    with scope() as s:
+        when()(lambda: gate.pass_through())
+        assert isinstance(s.done, Cown)
+        gate.open()
+    assert when(s.done)(lambda done: "after").result() == "after"
+
+
+def test_scopes_in_many_threads() -> None:
+    def count():
+        for _ in range(20):
+            cown = Cown(0)
+            with scope():
+                for _ in range(10):
+                    when(cown)(add)
+            assert cown.result(timeout=0) == 10
+
+    run_threads(count, count, count)
+
+
+# failures ------------------------------------------------------------------------------------------------------------
+
+
+def test_unhandled_errors_rise_as_a_group(unraisable: list[str]) -> None:
+    with pytest.raises(ExceptionGroup) as error, scope():
+        when()(lambda: boom("one"))
+        fine = when()(lambda: "fine")
+        when()(lambda: boom("two"))
+    assert sorted(str(e) for e in error.value.exceptions) == ["one", "two"]
+    assert {type(e) for e in error.value.exceptions} == {ValueError}
+    assert fine.result() == "fine"
+    wait()
+    assert unraisable == []  # collected means looked at
+
+
+def test_one_error_is_a_group_too() -> None:
+    with pytest.raises(ExceptionGroup) as error, scope():
+        when()(lambda: boom("one"))
+    assert len(error.value.exceptions) == 1
+
+
+def test_errors_of_nested_behaviors_rise() -> None:
+    with pytest.raises(ExceptionGroup) as error, scope():
+        when()(lambda: when()(lambda: boom("deep")) and None)
+    assert [str(e) for e in error.value.exceptions] == ["deep"]
+
+
+def test_errors_that_are_no_exceptions_rise() -> None:
+    def leave():
+        raise SystemExit(3)
+
+    with pytest.raises(BaseExceptionGroup) as error, scope():
+        when()(leave)
+    assert [type(e) for e in error.value.exceptions] == [SystemExit]
+
+
+def test_handled_errors_do_not_rise() -> None:
+    with scope():
+        result = when()(lambda: boom("handled"))
+        with pytest.raises(ValueError, match="handled"):
+            result.result()
+
+
+def test_failures_do_not_cancel_siblings() -> None:
+    cown = Cown(0)
+    with pytest.raises(ExceptionGroup), scope():
+        for _ in range(10):
+            when(cown)(add)
+            when(cown)(lambda cown: boom("one of many"))
+    assert cown.result() == 10
+
+
+def test_the_errors_of_an_inner_scope_rise_there() -> None:
+    with scope():
+        with pytest.raises(ExceptionGroup), scope():
+            when()(lambda: boom("inner"))
+        fine = when()(lambda: "fine")
+    assert fine.result() == "fine"
+
+
+def test_the_exception_of_the_body_goes_on() -> None:
+    cown = Cown(0)
+    with pytest.raises(KeyError, match="body"), scope():
+        when(cown)(add)
+        raise KeyError("body")
+    quiesce()
+
+
+def test_if_the_body_raises_the_unbegun_are_cancelled_and_the_running_awaited(gate: Gate, two_workers: None) -> None:
+    cown, results = Cown([]), []
+
+    def slowly(cown, item):
+        time.sleep(0.005)
+        cown.value.append(item)
+
+    with pytest.raises(KeyError), scope() as s:
+        running = when(cown)(lambda cown: gate.pass_through())
+        results = [s.whencall(slowly, [cown], [item]) for item in range(400)]
+        gate.wait_arrived()
+        threading.Timer(SHORT, gate.open).start()
+        raise KeyError
+    assert running.result(timeout=0) is None
+    log = cown.result()
+    names = [caught(result.result)[0] for result in results]
+    assert log == list(range(len(log))) and len(log) < 400
+    assert names == [""] * len(log) + ["CancelledError"] * (400 - len(log))
+
+
+# cancelling ----------------------------------------------------------------------------------------------------------
+
+
+def test_cancel_drops_the_unbegun(gate: Gate, two_workers: None, unraisable: list[str]) -> None:
+    cown, outside = Cown(["start"]), Cown(0)
+    with scope() as s:
+        running = when(cown)(lambda cown: gate.pass_through())
+        gate.wait_arrived()
+        dropped = [when(cown)(lambda cown: cown.value.append("dropped")) for _ in range(3)]
+        dependent = when(dropped[0], outside)(lambda result, outside: add(outside))
+        s.cancel()
+        gate.open()
+    assert running.result() is None
+    for result in (*dropped, dependent):
+        with pytest.raises(CancelledError):
+            result.result()
+    assert (cown.result(), outside.result()) == (["start"], 0)
+    wait()
+    assert unraisable == []
+
+
+def test_cancel_is_no_failure_to_report(gate: Gate, two_workers: None, unraisable: list[str]) -> None:
+    cown = Cown(0)
+    with scope() as s:
+        when(cown)(lambda cown: gate.pass_through())
+        gate.wait_arrived()
+        when(cown)(add)
+        s.cancel()
+        gate.open()
+    wait()
+    assert unraisable == []
+    assert cown.value == 0
+
+
+def test_cancel_leaves_others_alone(gate: Gate, two_workers: None) -> None:
+    cown = Cown([])
+    first = when(cown)(lambda cown: gate.pass_through())
+    gate.wait_arrived()
+    with scope() as s:
+        inside = [when(cown)(lambda cown: cown.value.append("inside")) for _ in range(3)]
+        after = []
+        run_threads(lambda: after.append(when(cown)(lambda cown: cown.value.append("outside"))))
+        s.cancel()
+        gate.open()
+    assert after[0].result() is None
+    assert cown.result() == ["outside"]
+    assert [caught(result.result)[0] for result in inside] == ["CancelledError"] * 3
+    assert first.result() is None
+
+
+def test_cancel_of_a_finished_scope() -> None:
+    with scope() as s:
+        result = when()(lambda: 1)
+    s.cancel()
+    s.cancel()
+    assert result.result() == 1
+
+
+def test_dependents_outside_see_the_cancellation(gate: Gate, two_workers: None) -> None:
+    cown = Cown(0)
+    with scope() as s:
+        when(cown)(lambda cown: gate.pass_through())
+        gate.wait_arrived()
+        dropped = when(cown)(add)
+        s.cancel()
+        gate.open()
+
+    @when(dropped)
+    def after(dropped):
+        return type(dropped.value).__name__
+
+    assert after.result() == "CancelledError"
+
+
+# in a behavior -------------------------------------------------------------------------------------------------------
+
+
+def test_in_a_behavior_exit_does_not_wait() -> None:
+    cown = Cown(0)
+
+    @when(cown)
+    def outer(cown):
+        with scope() as s:
+            for _ in range(10):
+                when(cown)(add)
+        before = cown.value  # the cown is held here: none of them can have run
+
+        @when(s.done, cown)
+        def after(_done, cown):
+            return before, cown.value
+
+        return after
+
+    after = outer.result()
+    assert after.result() == (0, 10)
+
+
+def test_done_in_a_behavior_waits_for_nested_ones() -> None:
+    cown = Cown(0)
+
+    def chain(left):
+        @when(cown)
+        def step(cown):
+            cown.value += 1
+            if left > 1:
+                chain(left - 1)
+
+    @when()
+    def outer():
+        with scope() as s:
+            chain(30)
+        return when(s.done)(lambda done: when(cown)(lambda cown: cown.value))
+
+    assert outer.result().result().result() == 30
+
+
+def test_a_scope_in_a_behavior_is_inside_the_outer_scope() -> None:
+    cown = Cown(0)
+    with scope():
+
+        @when()
+        def outer():
+            with scope():
+                for _ in range(10):
+                    when(cown)(add)
+
+    assert cown.result(timeout=0) == 10
+
+
+def test_a_behavior_outside_scopes_does_not_inherit_one(gate: Gate, two_workers: None) -> None:
+    """The scope goes with the behavior, not with the worker that happened to run it."""
+    with scope():
+        when()(lambda: None)
+
+    @when()
+    def outside():
+        when()(lambda: gate.pass_through())
+
+    outside.result()
+    with scope():
+        inside = when()(lambda: 1)
+    assert inside.result(timeout=0) == 1

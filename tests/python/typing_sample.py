@@ -1,0 +1,182 @@
+# ruff: noqa
+"""A sample for mypy --strict, read by test_typing.py and never run.
+
+`# type: X` at the end of a line states the type that mypy must reveal there, `# error: X` the error code that it must
+report there. Every other line must be clean.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bocpy
+from bocpy import (
+    WORKER_COUNT,
+    CancelledError,
+    Cown,
+    TransferError,
+    WaitResult,
+    backend,
+    batch,
+    hold,
+    quiesce,
+    read,
+    scope,
+    start,
+    wait,
+    when,
+    whencall,
+)
+
+number = Cown(1)
+text: Cown[str] = Cown("a")
+names: list[Cown[str]] = [text]
+
+reveal_type(number)  # type: Cown[int]
+reveal_type(Cown([1, 2]))  # type: Cown[list[int]]
+
+# a cown
+with number as held:
+    reveal_type(held)  # type: int
+    number.value += 1
+    number.value = "x"  # error: assignment
+    number.exception = False
+    number.acquired = True  # error: misc
+reveal_type(number.value)  # type: int
+reveal_type(number.exception)  # type: bool
+reveal_type(number.result())  # type: int
+reveal_type(text.result(5.0, take=True))  # type: str
+reveal_type(number.unwrap())  # type: int
+number.result("soon")  # error: arg-type
+number.acquire(timeout=1)
+number.release()
+reveal_type(sorted([number, Cown(2)]))  # type: list[Cown[int]]
+reveal_type({number: 1}[number] + hash(number))  # type: int
+reveal_type(number == 1)  # type: bool
+number < 1  # error: operator
+Cown()  # error: call-arg
+
+
+# when
+@when(number)
+def doubled(number: Cown[int]) -> int:
+    return number.value * 2
+
+
+reveal_type(doubled)  # type: Cown[int]
+reveal_type(doubled.result())  # type: int
+
+
+@when(number, read(text), doubled)
+def described(number: Cown[int], text: Cown[str], doubled: Cown[int], *, factor: float = 1.5) -> dict[str, float]:
+    return {text.value: number.value * doubled.value * factor}
+
+
+reveal_type(described)  # type: Cown[dict[str, float]]
+
+
+@when()
+def nothing() -> None: ...
+
+
+reveal_type(nothing)  # type: Cown[None]
+
+
+@when(names)
+def joined(names: list[Cown[str]], glue: str = ", ") -> str:
+    return glue.join(name.value for name in names)
+
+
+reveal_type(joined)  # type: Cown[str]
+
+
+@when(read(names), number)
+def mixed(names: list[Cown[str]], number: Cown[int]) -> bytes:
+    return b"x" * number.value
+
+
+reveal_type(mixed)  # type: Cown[bytes]
+
+
+@when(number, doubled)
+def every(*cowns: Cown[int]) -> int:
+    return sum(cown.value for cown in cowns)
+
+
+reveal_type(every)  # type: Cown[int]
+
+
+@when(*names)
+def three(a: Cown[str], b: Cown[str], c: Cown[str]) -> str:
+    return a.value + b.value + c.value
+
+
+reveal_type(three)  # type: Cown[str]
+
+
+@when(number, names, read(text))
+def group_inside(number: Cown[int], names: list[Cown[str]], text: Cown[str]) -> float:
+    return 1.5
+
+
+reveal_type(group_inside)  # type: Cown[float]
+
+
+@when(number, number, number, number, number, number, text, names)
+def eight(*cowns: Any) -> float:
+    return 1.5
+
+
+reveal_type(eight)  # type: Cown[float]
+reveal_type(when(text)(lambda text: len(text.value)))  # type: Cown[int]
+reveal_type(whencall(lambda number, by: [by], [number], ["x"]))  # type: Cown[list[Any]]
+
+
+@when(number)  # error: arg-type
+def wrong_value(number: Cown[str]) -> None: ...
+
+
+@when(number, text)  # error: arg-type
+def too_few(number: Cown[int]) -> None: ...
+
+
+when(1)  # error: call-overload
+when({number})  # error: call-overload
+read(5)  # error: call-overload
+
+# hold, batch, scope
+with hold(number, read(text), timeout=2) as (first, second):
+    first.value += 1
+with hold(number) as cowns:
+    reveal_type(cowns)  # type: tuple[Cown[Any], ...]
+with batch():
+    pass
+with scope() as s:
+
+    @s.when(number)
+    def scoped(number: Cown[int]) -> str:
+        return str(number.value)
+
+    reveal_type(scoped)  # type: Cown[str]
+    s.wait(timeout=1)
+    s.cancel()
+reveal_type(when(s.done)(lambda done: 1))  # type: Cown[int]
+hold(5)  # error: arg-type
+
+# the runtime
+start()
+start(2, ("package.module", None))
+start(worker_count="2")  # error: arg-type
+reveal_type(wait(1.5))  # type: None
+reveal_type(quiesce(stats=True))  # type: list[dict[str, int]]
+reveal_type(wait(noticeboard=True))  # type: dict[str, Any]
+both = quiesce(timeout=None, stats=True, noticeboard=True)
+reveal_type(both.stats[0]["executed"])  # type: int
+reveal_type(WORKER_COUNT)  # type: int
+reveal_type(backend())  # type: str
+reveal_type(bocpy.__version__)  # type: str
+errors: tuple[type[Exception], ...] = (TransferError, CancelledError)
+
+
+def generic(cown: Cown[Any], result: WaitResult) -> Cown[list[Any]]:
+    return when(cown)(lambda cown: [cown.value])
