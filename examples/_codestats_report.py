@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -17,7 +18,12 @@ def progress(total: int, label: str) -> tqdm:
     from tqdm import tqdm  # late: workers that import this module show no progress
 
     tqdm.monitor_interval = 0  # no thread to watch the bar: main alone updates it
-    return tqdm(total=total, desc=label, unit=" files", leave=False, disable=None)
+    on_terminal = sys.stderr.isatty()
+    size = {}
+    if on_terminal and not os.get_terminal_size(sys.stderr.fileno()).columns:
+        # Terminals of `script` and of containers may not tell their size: tqdm would take that for no room at all.
+        size = {"ncols": 80, "nrows": 24}
+    return tqdm(total=total, desc=label, unit=" files", leave=False, disable=not on_terminal, **size)
 
 
 def format_report(path: str, stats: dict, run: dict) -> str:

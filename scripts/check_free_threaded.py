@@ -16,9 +16,9 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from interpreters import Interpreter, work_dir
+from interpreters import Interpreter
 from results import Row
-from workshop import StepFailed, Unavailable, clean_env, copy_checkout, run_logged, tail
+from workshop import StepFailed, Unavailable, clean_env, run_logged, tail
 
 # What the build requires is asked of pyproject.toml by an interpreter that can read it.
 _REQUIREMENTS = """
@@ -36,11 +36,9 @@ if ".so" in library and os.path.isfile(library):
 _COMPILES_PYTHON = ("python/", "backend_")  # what lies below these folders sees Python's headers
 
 
-def check(standard: Interpreter, free_threaded: Interpreter | None, extension: Path, jobs: int) -> Row:
-    """One row: each translation unit and the look at the symbols count as one test each."""
+def check(standard: Interpreter, free_threaded: Interpreter | None, source: Path, extension: Path, jobs: int) -> Row:
+    """Builds in `source`, a copy of the checkout. Each unit, and the look at the symbols, count as a test."""
     row = Row("3.14t", "compile")
-    folder = work_dir() / "3.14t"
-    source = copy_checkout(folder)
     units = _translation_units(standard, source)
     with ThreadPoolExecutor(jobs) as pool:
         results = list(pool.map(lambda unit: _compile(standard, unit, source), units))

@@ -37,8 +37,8 @@ print(json.dumps({
 
 _SOURCE_SUITES = ("forky", "trixie")
 _CONFIGURE = ("--disable-gil", "--with-ensurepip=install", "CFLAGS=-O3 -g1")
-_BUILD_NEEDS = ("gcc", "libc6-dev", "make", "pkg-config", "xz-utils", "zlib1g-dev", "libbz2-dev", "liblzma-dev")
-_BUILD_NEEDS += ("libffi-dev", "libssl-dev", "libsqlite3-dev", "libreadline-dev", "libncurses-dev", "uuid-dev")
+_BUILD_LIBRARIES = ("bz2", "ffi", "lzma", "ncurses", "readline", "sqlite3", "ssl")
+_BUILD_NEEDS = ("gcc", "libc6-dev", "make", "pkg-config", "xz-utils", "zlib1g-dev", "uuid-dev")
 
 _ROOT_SUITE = "forky"
 _ROOT_PACKAGES = ("g++", "make", "binutils", "ca-certificates", "apt-utils", "procps")
@@ -118,7 +118,7 @@ def _free_threaded_from_source(name: str) -> Interpreter:
 def _build(name: str, key: str) -> Path:
     package = f"python{name.removesuffix('t')}"
     if os.geteuid() == 0:
-        debian.install_on_host(*_BUILD_NEEDS)
+        debian.install_on_host(*_BUILD_NEEDS, *(f"lib{name}-dev" for name in _BUILD_LIBRARIES))
     work = cache_dir() / "build" / name
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)

@@ -30,7 +30,7 @@ import interpreters
 import wheels
 from interpreters import Interpreter
 from results import Row, closing_line, read_junit, skip_report, table
-from workshop import StepFailed, Unavailable, clean_env, copy_checkout, run_logged, tail
+from workshop import StepFailed, Unavailable, clean_env, copy_checkout, copy_snapshot, run_logged, tail
 
 # The one place that says which backends an interpreter can have.
 BACKENDS: dict[str, tuple[str, ...]] = {
@@ -109,7 +109,7 @@ class Job:
 
     def _prepare(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
-        source = copy_checkout(self.folder / "src")
+        source = copy_snapshot(self.options.snapshot, self.folder / "src")
         venv = [self.interpreter.python, "-m", "venv", str(self.folder / "venv")]
         self._step("virtual environment", lambda: self._in_place(*venv, log="install.log"))
         self._step("build and check of the wheel", lambda: self._wheel(source))
@@ -117,7 +117,7 @@ class Job:
         install = [str(self.python), "-m", "pip", "install", f"{wheel}[test]"]
         self._step("pip install wheel[test]", lambda: self._in_place(*install, log="install.log", attempts=2))
         if self.sdist:
-            pristine = copy_checkout(self.folder / "sdist-src")
+            pristine = copy_snapshot(self.options.snapshot, self.folder / "sdist-src")
             arguments = (self.interpreter, self.python, pristine, self.folder, wheel, self.options.build_jobs)
             self._step("check that the sdist builds the same wheel", lambda: wheels.check_sdist(*arguments))
 
@@ -146,18 +146,26 @@ class Job:
         try:
             read_junit(junit, row)
         except (OSError, ParseError):
-            row.failed, row.note = 1, "the run wrote no results"
+            row.failed = 1  # it died before it wrote any results
         if status == NO_TESTS_COLLECTED and self.options.k:
             status = 0
         if status != 0 and not row.failed:
             row.failed = 1
         if status not in (0, 1):
-            row.note = "not done in time, ended" if status is None else f"pytest ended with status {status}"
+            row.note = _ending(status)
         row.note = row.note or (f"see {log}" if row.failed else self.interpreter.version)
         say(f"{row.interpreter} {backend}: {row.passed} passed, {row.failed} failed, {row.skipped} skipped")
         if row.failed:
             say(f"--- {row.interpreter} {backend}, the end of {log}:\n{tail(log, 80)}\n---")
         self.rows.append(row)
+
+
+def _ending(status: int | None) -> str:
+    if status is None:
+        return f"ended after {TESTS_DEADLINE} s, not done"
+    # A shell or env in between would say 128 + the signal's number.
+    number = -status if status < 0 else status - 128
+    return f"died by {signal.Signals(number).name}" if 0 < number < 32 else f"pytest ended with status {status}"
 
 
 def _run_tests(command: list[str], log: Path, env: dict[str, str]) -> int | None:
@@ -195,7 +203,7 @@ def find_interpreters(names: list[str], ci: bool) -> tuple[list[Interpreter], li
     return found, rows
 
 
-def check_without_binary(found: list[Interpreter], jobs: int) -> Row:
+def check_without_binary(found: list[Interpreter], options: argparse.Namespace) -> Row:
     """The 3.14t row: compile check and symbols, given that the standard 3.14 could be had and built."""
     by_name = {interpreter.name: interpreter for interpreter in found}
     if "3.14" not in by_name:
@@ -203,7 +211,8 @@ def check_without_binary(found: list[Interpreter], jobs: int) -> Row:
     begun = time.monotonic()
     try:
         extension = next((interpreters.work_dir() / "3.14" / "checked").rglob("*.so"))
-        row = check_free_threaded.check(by_name["3.14"], by_name.get("3.13t"), extension, jobs)
+        source = copy_snapshot(options.snapshot, interpreters.work_dir() / "3.14t")
+        row = check_free_threaded.check(by_name["3.14"], by_name.get("3.13t"), source, extension, options.jobs)
     except StopIteration:
         row = Row("3.14t", "compile", failed=1, note="not checked: 3.14's wheel was not built")
     except Unavailable as problem:
@@ -242,6 +251,8 @@ def main() -> int:
         debian.install_on_host("binutils", "g++")
     except Unavailable as problem:
         say(f"going on without: {problem}")
+    # All interpreters test the same state, however long the run takes.
+    options.snapshot = copy_checkout(interpreters.work_dir() / "checkout")
     found, rows = find_interpreters(options.names, ci)
     sdist = next((name for name in SDIST_ON if name in {each.name for each in found}), None)
     jobs = [Job(interpreter, options, interpreter.name == sdist) for interpreter in found]
@@ -249,7 +260,7 @@ def main() -> int:
         for more in pool.map(Job.run, jobs):
             rows += more
     if "3.14t" in options.names and not any(each.name == "3.14t" for each in found):
-        rows.append(check_without_binary(found, options.jobs))
+        rows.append(check_without_binary(found, options))
     order = list(BACKENDS)
     rows.sort(key=lambda row: order.index(row.interpreter))
     print("", skip_report(rows), table(rows), "", closing_line(rows), sep="\n", flush=True)

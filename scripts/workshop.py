@@ -119,6 +119,13 @@ def copy_checkout(to: Path) -> Path:
     return to
 
 
+def copy_snapshot(snapshot: Path, to: Path) -> Path:
+    """Another copy, for a build and tests of its own, of what copy_checkout made."""
+    shutil.rmtree(to, ignore_errors=True)
+    shutil.copytree(snapshot, to, symlinks=True)
+    return to
+
+
 def clean_env(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment without what would change which Python or package a child gets."""
     dropped = {"VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "PYTHON_GIL"}

@@ -16,7 +16,7 @@ bool before(const Request& a, const Request& b) noexcept {
 }
 
 // Queues the linked requests first..last (one, unless a batch has several on this cown) in one exchange.
-// Sets GRANTED on the first if it need not wait for a predecessor.
+// Sets `granted` on the first if it need not wait for a predecessor.
 void acquire_chain(Request& first, Request& last) noexcept {
   Cown& cown = *first.cown;
   // Acquire: see what the predecessor's scheduler wrote, and what the last releaser left (partner: the CAS to null
@@ -24,7 +24,7 @@ void acquire_chain(Request& first, Request& last) noexcept {
   Request* previous = cown.last.exchange(&last, acq_rel);
   if (previous == nullptr) {
     cown.ref();  // C2: the queue's reference
-    first.flags |= Request::GRANTED;
+    first.granted = true;
     return;
   }
   // R1: until the predecessor is published its scheduler may still be queueing elsewhere; linking now could
@@ -40,19 +40,18 @@ void acquire_chain(Request& first, Request& last) noexcept {
   if (previous->status.compare_exchange_strong(expected, first.as_link(), acq_rel, acquire)) return;
   BOC_INVARIANT(expected == Request::READ_OPEN, "R1");
   previous->status.store(Request::CLOSED, release);
-  first.flags |= Request::GRANTED;
+  first.granted = true;
 }
 
 void publish(Request& last) noexcept { last.status.store(Request::READY, release); }
 
-// What a granted position means: a group of readers starts; a writer starts unless readers are still active.
-void grant_first(Request& first, Outcome& outcome) noexcept {
-  if (!(first.flags & Request::GRANTED)) return;
-  if (first.reads()) {
-    grant_readers(first, outcome);
-  } else if (try_write(first)) {
-    resolve(*first.behavior, 1, outcome);
-  }
+// What a granted position means: a group of readers starts; a writer starts unless readers are still active. Returns
+// how many of its behavior's cowns it has by that (0 or 1) and leaves it to the caller to count them down.
+uint32_t grant_first(Request& first, Outcome& outcome) noexcept {
+  if (!first.granted) return 0;
+  if (!first.reads()) return try_write(first) ? 1 : 0;
+  grant_readers(first, outcome);
+  return 0;
 }
 
 }  // namespace
@@ -84,12 +83,13 @@ void hold_result(Behavior& behavior, Cown* result) noexcept {
   new (request) Request(result, &behavior, Request::RESULT);
   request->status.store(Request::READY, relaxed);
   result->last.store(request, relaxed);
-  result->ref();  // C2
+  result->refs.store(result->refs.load(relaxed) + 1, relaxed);  // C2
   behavior.has_result = true;
 }
 
 void schedule(Behavior& behavior, Outcome& outcome) noexcept {
   auto all = behavior.acquired();
+  uint32_t done = 1;  // the scheduler's own count (B1), and what it is granted: one step down for all
   for (Request& r : all) {
     if (!r.duplicate()) acquire_chain(r, r);
   }
@@ -97,9 +97,9 @@ void schedule(Behavior& behavior, Outcome& outcome) noexcept {
     if (!r.duplicate()) publish(r);
   }
   for (Request& r : all) {
-    if (!r.duplicate()) grant_first(r, outcome);
+    if (!r.duplicate()) done += grant_first(r, outcome);
   }
-  resolve(behavior, 1, outcome);
+  resolve(behavior, done, outcome);
 }
 
 void schedule_batch(std::span<Behavior* const> behaviors, std::span<Request*> chains, Outcome& outcome) noexcept {
@@ -131,7 +131,7 @@ void schedule_batch(std::span<Behavior* const> behaviors, std::span<Request*> ch
   }
   for (size_t i = 0, end; i < count; i = end + 1) {
     end = end_of_chain(i);
-    grant_first(*chains[i], outcome);
+    if (grant_first(*chains[i], outcome)) resolve(*chains[i]->behavior, 1, outcome);
   }
   for (Behavior* b : behaviors) resolve(*b, 1, outcome);
 }
@@ -144,10 +144,9 @@ bool try_schedule(Behavior& behavior, Outcome& outcome) noexcept {
   // Orders as in acquire_chain().
   if (!cown.last.compare_exchange_strong(expected, &request, acq_rel, relaxed)) return false;
   cown.ref();  // C2
-  request.flags |= Request::GRANTED;
+  request.granted = true;
   publish(request);
-  grant_first(request, outcome);
-  resolve(behavior, 1, outcome);
+  resolve(behavior, 1 + grant_first(request, outcome), outcome);
   return true;
 }
 

@@ -5,7 +5,7 @@ namespace boc {
 namespace {
 
 // The request leaves the queue's end, or waits until whoever has queued behind it has said so (R2).
-// Returns the status that decides what is handed on; READY or READ_OPEN: the queue is empty now.
+// Returns the status that decides what is handed on; READY or READ_OPEN: the queue is empty now. WAIT: it was never in.
 uintptr_t leave_queue(Request& request, uintptr_t open, Outcome& outcome) noexcept {
   Cown& cown = *request.cown;
   uintptr_t status = request.status.load(acquire);
@@ -22,6 +22,15 @@ uintptr_t leave_queue(Request& request, uintptr_t open, Outcome& outcome) noexce
 }
 
 void release_writer(Request& request, Outcome& outcome) noexcept {
+  Cown& cown = *request.cown;
+  // Nobody but the queue knows the cown any more, and looked at after that, nobody has queued up while somebody did:
+  // it ends here, alone with us (C4).
+  if (cown.only_reference() && request.status.load(acquire) == Request::READY) {
+    cown.last.store(nullptr, relaxed);
+    cown.refs.store(0, relaxed);
+    outcome.drop(&cown);
+    return;
+  }
   uintptr_t status = leave_queue(request, Request::READY, outcome);
   if (!Request::is_link(status)) return;
   Request& next = *Request::link_target(status);
@@ -36,7 +45,7 @@ void release_reader(Request& request, Outcome& outcome) noexcept {
   Cown& cown = *request.cown;
   // Nothing is handed on here: a linked reader was granted with this one, a linked writer waits in next_writer,
   // and a successor that found CLOSED has looked after itself.
-  leave_queue(request, Request::READ_OPEN, outcome);
+  if (leave_queue(request, Request::READ_OPEN, outcome) == Request::WAIT) return;  // never queued
   // Release: this reader's use of the value comes before the writer's. Acquire: for the last one, which goes on
   // to hand over on behalf of all (partner: the same operation of the others).
   uint32_t old = cown.readers.fetch_sub(2, acq_rel);

@@ -1,5 +1,8 @@
 #include "boc/scheduler.h"
 
+#include <utility>
+
+#include "boc/pool.h"
 #include "grant.h"
 
 namespace boc {
@@ -18,15 +21,27 @@ void Scheduler::start(unsigned workers) {
   workers_.clear();
   idle_.reserve(workers);
   quit_.store(false, relaxed);
-  for (unsigned i = 0; i < workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i));
+  begun_ = 0;
+  start_error_ = nullptr;
   try {
+    for (unsigned i = 0; i < workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i, workers == 1));
     for (auto& worker : workers_) worker->thread_ = std::thread(&Worker::loop, worker.get());
+    std::unique_lock lock(start_mutex_);
+    started_.wait(lock, [&] { return begun_ == workers; });
+    if (start_error_) std::rethrow_exception(std::exchange(start_error_, nullptr));
   } catch (...) {
     join_workers();
     workers_.clear();
     throw;
   }
   state_.store(RUNNING, seq_cst);
+}
+
+void Scheduler::worker_began(std::exception_ptr error) noexcept {
+  std::lock_guard lock(start_mutex_);
+  ++begun_;
+  if (error && !start_error_) start_error_ = std::move(error);
+  started_.notify_one();
 }
 
 bool Scheduler::try_stop() {
@@ -37,6 +52,7 @@ bool Scheduler::try_stop() {
   }
   join_workers();
   state_.store(STOPPED, seq_cst);
+  pool_trim();
   return true;
 }
 
@@ -46,6 +62,15 @@ void Scheduler::join_workers() noexcept {
   idle_.notify_all();
   for (auto& worker : workers_) {
     if (worker->thread_.joinable()) worker->thread_.join();
+  }
+  rescue_leftovers();
+}
+
+void Scheduler::rescue_leftovers() noexcept {
+  // A destructor that ran in worker_stopping() may have scheduled something.
+  for (auto& worker : workers_) {
+    while (Behavior* behavior = worker->queue_.pop()) injector_.push(behavior);
+    worker->give_credits_back();
   }
 }
 
@@ -64,6 +89,7 @@ void Scheduler::schedule(Worker* here, Behavior& behavior) noexcept {
 }
 
 void Scheduler::schedule_batch(Worker* here, std::span<Behavior* const> behaviors) {
+  if (behaviors.size() == 1) return schedule(here, *behaviors[0]);
   size_t count = 0;
   for (Behavior* b : behaviors) count += b->request_count;
   std::vector<Request*> chains(count);
@@ -136,7 +162,7 @@ void Scheduler::flush(Worker* here, Outcome& outcome) noexcept {
   } else {
     while (Behavior* b = outcome.ready.pop()) {
       injector_.push(b);
-      idle_.notify_one();
+      notify();
     }
   }
   drop(outcome.dead);

@@ -34,7 +34,8 @@ void Scope::became_idle() noexcept {
     ++falls_;
     wake_.notify_all();
   }
-  if (Listener listener = listener_.load(acquire)) listener(*this, listener_argument_);
+  // Seq_cst, after the count: partner of listen() and the look at idle() that follows it.
+  if (Listener listener = on_idle_.load(seq_cst)) listener(*this, listener_argument_);
 }
 
 bool Scope::cancelled() const noexcept {
@@ -61,16 +62,20 @@ void Scope::nudge() noexcept {
   wake_.notify_all();
 }
 
-void Scope::listen(Listener listener, void* argument) noexcept {
+void Scope::listen(Listener on_idle, Listener on_gone, void* argument) noexcept {
   listener_argument_ = argument;
-  listener_.store(listener, release);  // partner: the acquire in became_idle()
+  on_gone_ = on_gone;
+  on_idle_.store(on_idle, seq_cst);  // partner: the load in became_idle()
 }
 
 void Scope::unref() noexcept {
-  if (word_.fetch_sub(REFERENCE, acq_rel) != REFERENCE) return;  // S2
-  Scope* parent = parent_;
-  delete this;
-  if (parent) parent->unref();
+  Scope* scope = this;
+  while (scope && scope->word_.fetch_sub(REFERENCE, acq_rel) == REFERENCE) {  // S2
+    Scope* parent = scope->parent_;
+    if (scope->on_gone_) scope->on_gone_(*scope, scope->listener_argument_);
+    delete scope;
+    scope = parent;
+  }
 }
 
 }  // namespace boc

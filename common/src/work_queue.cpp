@@ -27,15 +27,17 @@ Behavior* WorkQueue::pop() noexcept {
 }
 
 size_t WorkQueue::take_front(BehaviorList& into, size_t count) noexcept {
-  size_t taken = 0;
-  while (taken < count) {
-    Behavior* behavior = list_.pop();
-    if (!behavior) break;
-    into.push(behavior);
-    ++taken;
-  }
-  size_.store(size_.load(relaxed) - taken, relaxed);
-  return taken;
+  const size_t size = size_.load(relaxed);
+  if (count > size) count = size;  // Q2: the length
+  if (count == 0) return 0;
+  Behavior* last = list_.first;
+  for (size_t i = 1; i < count; ++i) last = last->next;
+  into = {list_.first, last};
+  list_.first = last->next;
+  if (!list_.first) list_.last = nullptr;
+  last->next = nullptr;
+  size_.store(size - count, relaxed);
+  return count;
 }
 
 size_t WorkQueue::steal(WorkQueue& to, size_t most) noexcept {
@@ -56,10 +58,9 @@ Injector::Injector() : ring_(std::make_unique<Ring>()) {}
 Injector::~Injector() = default;
 
 void Injector::push(Behavior* behavior) noexcept {
-  // Counted first: a worker that takes it at once must not see the size below zero for long.
-  size_.fetch_add(1, relaxed);
-  if (overflow_.empty() && ring_->queue.bounded_push(behavior)) return;
-  overflow_.push(behavior);  // J1
+  if (!overflow_.empty() || !ring_->queue.bounded_push(behavior)) overflow_.push(behavior);  // J1
+  // Counted last (J2). Release: a worker that sees the count finds the behavior.
+  size_.fetch_add(1, release);
 }
 
 Behavior* Injector::pop() noexcept {

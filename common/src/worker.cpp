@@ -1,14 +1,21 @@
 #include "boc/worker.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "boc/scheduler.h"
 
 namespace boc {
 
 void Worker::loop() noexcept {
-  scheduler_.backend_.worker_started(*this);
   bool running = true;
+  try {
+    scheduler_.backend_.worker_started(*this);
+    scheduler_.worker_began(nullptr);
+  } catch (...) {
+    scheduler_.worker_began(std::current_exception());
+    return;
+  }
   while (running) {
     Behavior* behavior = run_local();
     if (!behavior) behavior = steal();
@@ -26,10 +33,8 @@ Behavior* Worker::run_local() noexcept {
   if (++tick_ % INJECTOR_PERIOD == 0) {
     // Its own work must not keep what came from outside waiting.
     if (Behavior* behavior = take_from_injector()) {
-      if (next_) {
-        queue_.push(next_);
-        next_ = nullptr;
-      }
+      if (next_) queue_.push(std::exchange(next_, nullptr));
+      offer();
       return behavior;
     }
   }
@@ -43,6 +48,7 @@ Behavior* Worker::run_local() noexcept {
     }
     stats_.streaks_cut.add();
     queue_.push(behavior);
+    offer();
   }
   streak_ = 0;
   Behavior* behavior = queue_.pop();
@@ -88,11 +94,16 @@ Behavior* Worker::search() noexcept {
 }
 
 void Worker::end_search() noexcept {
-  if (scheduler_.idle_.end_search() && scheduler_.has_work() && scheduler_.idle_.notify_one()) stats_.wakes.add();
+  if (scheduler_.idle_.end_search() && scheduler_.has_work()) offer();
+}
+
+void Worker::offer() noexcept {
+  if (!alone_ && scheduler_.notify()) stats_.wakes.add();
 }
 
 Behavior* Worker::steal() noexcept {
   give_credits_back();  // S1
+  scheduler_.backend_.breathe(*this);
   scheduler_.idle_.begin_search();
   Behavior* behavior = search();
   if (behavior) end_search();
@@ -129,6 +140,7 @@ bool Worker::park() noexcept {
 void Worker::execute(Behavior& behavior) noexcept {
   Backend& backend = scheduler_.backend_;
   Scope* scope = behavior.scope;
+  if (scope != credit_scope_) give_credits_back();  // W2: its body may take long
   const bool cancelled = scope && scope->cancelled();
   stats_.executed.add();
   if (cancelled) stats_.cancelled.add();
@@ -158,8 +170,12 @@ void Worker::enqueue(BehaviorList& ready) noexcept {
   size_t count = 0;
   for (Behavior* b = ready.first; b; b = b->next) ++count;
   stats_.scheduled.add(count);
-  queue_.push(ready, count);
-  if (scheduler_.idle_.notify_one()) stats_.wakes.add();
+  if (count == 1) {
+    queue_.push(ready.pop());
+  } else {
+    queue_.push(ready, count);
+  }
+  offer();
 }
 
 void Worker::count_in(Scope& scope) noexcept {

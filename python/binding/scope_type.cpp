@@ -13,9 +13,10 @@ namespace boc::py {
 namespace {
 
 // Invariants
-//   A1  From __enter__ until it is closed and idle the object holds a reference on itself: pending behaviors report
-//       their failures to it.
-//   A2  finished is set once, by whoever first sees closed and idle together.
+//   A1  From __enter__ on the core scope holds a reference on the object, until the core scope is destroyed: pending
+//       behaviors report their failures to it, and whoever ends the last of them tells it so.
+//   A2  finished is set once, by whoever first sees closed and idle together; the object lets go of the core scope
+//       then. Others borrow it through Borrowed.
 struct ScopeState {
   Mutex mutex;  // guards failures, done_behavior, finished; never held while Python code runs
   std::vector<Payload*> failures;
@@ -26,7 +27,8 @@ struct ScopeState {
 
 struct ScopeObject {
   PyObject_HEAD
-  Scope* scope;  // null until entered
+  Scope* scope;  // null until entered and once finished; guarded by state->mutex
+  bool entered;
   ScopeState* state;
   PyObject* done;      // the cown, once asked for
   PyObject* token;     // of the context variable, outside behaviors
@@ -40,18 +42,42 @@ atomic<bool> ever_used{false};
 
 ScopeObject* scope_of(PyObject* o) noexcept { return reinterpret_cast<ScopeObject*>(o); }
 
+// The core scope with a reference of the borrower's own; null if there is none any more, or not yet.
+class Borrowed {
+ public:
+  explicit Borrowed(ScopeObject* self) noexcept {
+    std::lock_guard guard(self->state->mutex);
+    scope_ = self->scope;
+    if (scope_) scope_->ref();
+  }
+  ~Borrowed() {
+    if (scope_) scope_->unref();
+  }
+  Borrowed(const Borrowed&) = delete;
+  Borrowed& operator=(const Borrowed&) = delete;
+  Scope* get() const noexcept { return scope_; }
+
+ private:
+  Scope* scope_;
+};
+
 void finish(ScopeObject* self) noexcept {
   PyBehavior* done;
+  Scope* scope;
   {
     std::lock_guard guard(self->state->mutex);
     if (self->state->finished) return;
     self->state->finished = true;  // A2
     done = self->state->done_behavior;
     self->state->done_behavior = nullptr;
+    scope = self->scope;
+    self->scope = nullptr;
   }
   if (done) runtime().scheduler().satisfy(here(), *done);
-  Py_DECREF(reinterpret_cast<PyObject*>(self));  // A1
+  scope->unref();
 }
+
+void gone(Scope&, void* object) { Py_DECREF(static_cast<PyObject*>(object)); }  // A1
 
 void became_idle(Scope&, void* object) {
   auto* self = static_cast<ScopeObject*>(object);
@@ -59,9 +85,9 @@ void became_idle(Scope&, void* object) {
   if (self->state->closed.load(seq_cst)) finish(self);
 }
 
-void close(ScopeObject* self) noexcept {
+void close(ScopeObject* self, Scope& scope) noexcept {
   self->state->closed.store(true, seq_cst);
-  if (self->scope->idle()) finish(self);
+  if (scope.idle()) finish(self);
 }
 
 // Those failures that nobody has looked at, as a list; they count as looked at now. Null with an error.
@@ -95,11 +121,12 @@ int raise_failures(ScopeObject* self) {
 
 PyObject* scope_enter(PyObject* o, PyObject*) {
   ScopeObject* self = scope_of(o);
-  if (self->scope) {
+  if (self->entered) {
     PyErr_SetString(PyExc_RuntimeError, "this scope() has been entered already: make a new one for each `with`");
     return nullptr;
   }
   Context& c = context();
+  self->entered = true;
   self->scope = new Scope(current_scope());
   self->scope->user_data = self;
   self->thread = PyThread_get_thread_ident();
@@ -112,7 +139,7 @@ PyObject* scope_enter(PyObject* o, PyObject*) {
     return nullptr;
   }
   Py_INCREF(o);  // A1
-  self->scope->listen(became_idle, self);
+  self->scope->listen(became_idle, gone, self);
   return Py_NewRef(o);
 }
 
@@ -135,36 +162,44 @@ PyObject* scope_exit(PyObject* o, PyObject* args) {
   PyObject *type, *value, *traceback;
   if (!PyArg_ParseTuple(args, "OOO:__exit__", &type, &value, &traceback)) return nullptr;
   ScopeObject* self = scope_of(o);
-  if (!self->scope || self->state->closed.load(relaxed)) {
+  Borrowed borrowed(self);
+  if (!borrowed.get() || self->state->closed.load(relaxed)) {
     PyErr_SetString(PyExc_RuntimeError, "this scope() is not entered");
     return nullptr;
   }
+  Scope& scope = *borrowed.get();
   leave_context(self);
   const bool raised = type != Py_None;
-  if (raised) self->scope->cancel();
+  if (raised) scope.cancel();
   if (self->in_behavior) {
-    close(self);
+    close(self, scope);
     Py_RETURN_FALSE;
   }
   if (context().batch) {
-    self->scope->cancel();
-    close(self);
+    scope.cancel();
+    close(self, scope);
     if (raised) Py_RETURN_FALSE;
     refuse_in_behavior("the exit of a scope");
     return nullptr;
   }
-  // A scope that waits for what is behind an own hold is told so; while an exception passes that one matters more.
-  int idle = wait_idle(*self->scope, FOREVER, "the exit of a scope");
-  if (idle < 0) self->scope->cancel();
-  close(self);
+  int idle = wait_idle(scope, FOREVER, "the exit of a scope");
+  if (idle < 0) scope.cancel();
+  close(self, scope);
   if (idle < 0) {
+    // It would wait for itself; while an exception passes through, that one matters more. Ctrl-C always counts.
     if (!raised || PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) return nullptr;
     PyErr_Clear();
     Py_RETURN_FALSE;
   }
-  if (raised) Py_RETURN_FALSE;
-  if (raise_failures(self) < 0) return nullptr;
+  if (!raised && raise_failures(self) < 0) return nullptr;
   Py_RETURN_FALSE;
+}
+
+// For a scope that is not there: ended, so there is nothing to do, or not entered yet.
+PyObject* nothing_or_refuse(ScopeObject* self) {
+  if (self->entered) Py_RETURN_NONE;
+  PyErr_SetString(PyExc_RuntimeError, "this scope is not entered yet: use `with scope() as s:`");
+  return nullptr;
 }
 
 PyObject* scope_wait(PyObject* o, PyObject* args, PyObject* kwargs) {
@@ -178,23 +213,17 @@ PyObject* scope_wait(PyObject* o, PyObject* args, PyObject* kwargs) {
     if (std::isnan(seconds) || seconds < 0) seconds = 0;
   }
   if (refuse_in_behavior("scope.wait()") < 0) return nullptr;
-  ScopeObject* self = scope_of(o);
-  if (!self->scope) {
-    PyErr_SetString(PyExc_RuntimeError, "this scope() is not entered");
-    return nullptr;
-  }
-  int idle = wait_idle(*self->scope, monotonic_now() + seconds, "scope.wait()");
+  Borrowed scope(scope_of(o));
+  if (!scope.get()) return nothing_or_refuse(scope_of(o));
+  int idle = wait_idle(*scope.get(), monotonic_now() + seconds, "scope.wait()");
   if (idle < 0 || (idle == 0 && raise_timeout("scope.wait()", seconds) < 0)) return nullptr;
   Py_RETURN_NONE;
 }
 
 PyObject* scope_cancel(PyObject* o, PyObject*) {
-  ScopeObject* self = scope_of(o);
-  if (!self->scope) {
-    PyErr_SetString(PyExc_RuntimeError, "this scope() is not entered");
-    return nullptr;
-  }
-  self->scope->cancel();
+  Borrowed scope(scope_of(o));
+  if (!scope.get()) return nothing_or_refuse(scope_of(o));
+  scope.get()->cancel();
   Py_RETURN_NONE;
 }
 
@@ -213,13 +242,15 @@ PyObject* scope_outcome(PyObject* o, PyObject*) {
 PyObject* scope_get_done(PyObject* o, void*) {
   ScopeObject* self = scope_of(o);
   if (self->done) return Py_NewRef(self->done);
-  if (!self->scope) {
+  if (!self->entered) {
     PyErr_SetString(PyExc_RuntimeError, "a scope has its `done` once it is entered");
     return nullptr;
   }
+  Borrowed scope(self);
+  Scope* parent = scope.get() ? scope.get()->parent() : current_scope();
   PyObject* outcome = PyObject_GetAttrString(o, "_outcome");
   PyObject* result = nullptr;
-  PyBehavior* behavior = outcome ? make_plain(outcome, self->scope->parent(), &result) : nullptr;
+  PyBehavior* behavior = outcome ? make_plain(outcome, parent, &result) : nullptr;
   if (!behavior) return nullptr;
   bool finished;
   {
@@ -249,15 +280,12 @@ void scope_dealloc(PyObject* o) {
   PyTypeObject* type = Py_TYPE(o);
   PyObject_GC_UnTrack(o);
   ScopeObject* self = scope_of(o);
-  Ref rest(take_failures(self));
+  PyObject* raised = take_exception();  // an error may be passing through
+  Py_XDECREF(take_failures(self));
   PyErr_Clear();
-  if (self->scope) {
-    self->scope->listen(nullptr, nullptr);
-    self->scope->user_data = nullptr;
-    self->scope->unref();
-  }
   Py_CLEAR(self->done);
   Py_CLEAR(self->token);
+  raise_exception(raised);
   delete self->state;
   type->tp_free(o);
   Py_DECREF(type);
@@ -316,9 +344,10 @@ Scope* current_scope() {
     if (PyContextVar_Get(current_variable, nullptr, &value) == 0 && value) {
       ScopeObject* object = scope_of(value);
       // Threads may start with a copy of their maker's context, but the scope is that of its own thread.
+      // Not closed, and only this thread can close it: the core scope stays.
       bool mine = object->thread == PyThread_get_thread_ident() && !object->state->closed.load(relaxed);
       Scope* scope = mine ? object->scope : nullptr;
-      Py_DECREF(value);  // entered and not closed: it keeps itself alive (A1)
+      Py_DECREF(value);
       if (scope) return scope;
     }
     PyErr_Clear();
@@ -329,7 +358,7 @@ Scope* current_scope() {
 Scope* open_scope(PyObject* o) {
   ScopeObject* self = scope_of(o);
   if (self->scope && !self->state->closed.load(acquire)) return self->scope;
-  PyErr_SetString(PyExc_RuntimeError, self->scope ? "this scope has ended: nothing more can be scheduled in it"
+  PyErr_SetString(PyExc_RuntimeError, self->entered ? "this scope has ended: nothing more can be scheduled in it"
                                                   : "this scope is not entered yet: use `with scope() as s:`");
   return nullptr;
 }

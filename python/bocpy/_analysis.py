@@ -11,6 +11,10 @@ _ATTRIBUTES = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
 _GLOBAL_STORES = frozenset({"STORE_GLOBAL", "DELETE_GLOBAL"})
 _FREE_STORES = frozenset({"STORE_DEREF", "DELETE_DEREF"})
 _DYNAMIC = frozenset({"globals", "eval", "exec"})
+# Every private globals dict has the first of these (python/values/clone.cpp); the others are a class body's own.
+_NOT_BOUND = frozenset(
+    {"__name__", "__package__", "__spec__", "__file__", "__doc__", "__loader__", "__builtins__", "__warningregistry__"}
+) | {"__annotations__", "__conditional_annotations__"}
 
 _Store = tuple[str, str, int]  # "global" or "nonlocal", the name, the line
 _Analysis = tuple[
@@ -49,8 +53,9 @@ def _scan(code: CodeType, found: _Found, free: frozenset[str]) -> None:
         if starts is not None and starts is not True and starts is not False:
             line = starts
         if opname in _LOADS:
-            found.names[argval] = None
             loaded = argval
+            if argval not in _NOT_BOUND:
+                found.names[argval] = None
             continue
         if opname in _ATTRIBUTES and loaded is not None:
             found.attributes[(loaded, argval)] = None

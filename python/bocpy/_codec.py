@@ -1,7 +1,7 @@
 """Copies of values by pickle: what the extension module cannot copy by itself comes here.
 
-The rules are the same wherever a value goes: cowns, modules, classes and what is immutable go as they are; functions are
-rebuilt from their code with copies of their cells and defaults; exceptions are rebuilt without running their
+The rules are the same wherever a value goes: cowns, modules, classes and what is immutable go as they are; functions
+are rebuilt from their code with copies of their cells and defaults; exceptions are rebuilt without running their
 ``__init__``; the rest is what pickle makes of it. Values are never shown to ``str()`` or ``repr()``.
 """
 

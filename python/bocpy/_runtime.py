@@ -101,7 +101,8 @@ def quiesce(timeout: float | None = None, *, stats: bool = False, noticeboard: b
     :raises RuntimeError: in a behavior, in an open batch, or if a behavior waits for a cown that this thread holds.
     """
     _bocpy._quiesce(_seconds(timeout), "quiesce()")
-    return _outcome(_bocpy._stats() if stats else None, {} if noticeboard else None)
+    counted = (_bocpy._stats() if _bocpy._running() else []) if stats else None
+    return _outcome(counted, {} if noticeboard else None)
 
 
 def wait(timeout: float | None = None, *, stats: bool = False, noticeboard: bool = False) -> Any:

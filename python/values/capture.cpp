@@ -103,16 +103,18 @@ int Taker::warn_large(Py_ssize_t bytes) {
   if (info) {
     auto* function = reinterpret_cast<PyFunctionObject*>(plan_->function);
     auto* code = reinterpret_cast<PyCodeObject*>(function->func_code);
-    failed = PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
-                              "the captures of %U() (%U:%d) are copied for each behavior: %zd MB this time. Put large "
-                              "values in a Cown and pass it with read()",
-                              function->func_qualname, code->co_filename, code->co_firstlineno, megabytes);
+    failed = PyErr_WarnFormat(
+        PyExc_RuntimeWarning, 1,
+        "the captures of %U() (%U:%d) are copied for each behavior: %zd MB this time. Put large "
+        "values in a Cown and pass it with read()",
+        function->func_qualname, code->co_filename, code->co_firstlineno, megabytes);
     if (!failed) info->warned_size.store(true, std::memory_order_relaxed);
   } else {
-    failed = PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
-                              "the captures of a behavior are copied each time: %zd MB this time. Put large values in "
-                              "a Cown and pass it with read()",
-                              megabytes);
+    failed = PyErr_WarnFormat(
+        PyExc_RuntimeWarning, 1,
+        "the captures of a behavior are copied each time: %zd MB this time. Put large values in "
+        "a Cown and pass it with read()",
+        megabytes);
   }
   return failed;
 }
@@ -173,11 +175,11 @@ int warn_store(CallPlan* plan) {
   if (!PyArg_ParseTuple(info->first_store, "sUi", &kind, &name, &line)) return -1;
   auto* function = reinterpret_cast<PyFunctionObject*>(plan->function);
   auto* code = reinterpret_cast<PyCodeObject*>(function->func_code);
-  int failed = PyErr_WarnFormat(
-      PyExc_RuntimeWarning, 1,
-      "%U() (%U:%d) changes the %s variable '%U': a behavior has bindings of its own, so nobody else sees the change. "
-      "Keep the value in a Cown, or return it",
-      function->func_qualname, code->co_filename, line, kind, name);
+  int failed = PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
+                                "%U() (%U:%d) changes the %s variable '%U': a behavior has bindings of its "
+                                "own, so nobody else sees the change. "
+                                "Keep the value in a Cown, or return it",
+                                function->func_qualname, code->co_filename, line, kind, name);
   if (!failed) info->warned_store.store(true, std::memory_order_relaxed);
   return failed;
 }
@@ -217,8 +219,8 @@ int take_bound(Taker& taker, CallPlan* plan, PyObject** target) {
 
 }  // namespace
 
-int take_captures(CallPlan* plan, PyObject* const* extras, Py_ssize_t n, PyObject** target, PyObject** self_out,
-                  PyObject** extras_out, PyObject** slots) {
+int take_captures(CallPlan* plan, PyObject* const* extras, Py_ssize_t n, PyObject** target,
+                  PyObject** self_out, PyObject** extras_out, PyObject** slots) {
   *target = *self_out = nullptr;
   for (Py_ssize_t i = 0; i < n; ++i) extras_out[i] = nullptr;
   for (Py_ssize_t i = 0; i < plan->captures; ++i) slots[i] = nullptr;

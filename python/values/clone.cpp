@@ -6,7 +6,8 @@ namespace boc::py {
 namespace {
 
 // Enough for the frame, imports, warnings and tracebacks of a behavior to look as in its module.
-constexpr const char* kModuleNames[] = {"__name__", "__package__", "__spec__", "__file__", "__doc__", "__loader__"};
+constexpr const char* kModuleNames[] = {"__name__", "__package__", "__spec__",
+                                        "__file__", "__doc__",     "__loader__"};
 
 bool tail_matches(const char* dotted, PyObject* name) noexcept {
   const char* tail = dotted;
@@ -32,14 +33,15 @@ bool module_is_named(PyObject* module, PyObject* name) noexcept {
   return same;
 }
 
-// A global that need not be bound: a module, function or class under its own name. Under another name it may be a
-// loop variable or an alias that changes, and is bound like data.
+// A global that need not be bound: a module, function or class under its own name. Under another name it may
+// be a loop variable or an alias that changes, and is bound like data.
 bool is_stable(PyObject* value, PyObject* name) noexcept {
   PyTypeObject* type = Py_TYPE(value);
   if (type == &PyFunction_Type) return reinterpret_cast<PyFunctionObject*>(value)->func_name == name;
   if (PyType_Check(value)) {
     auto* cls = reinterpret_cast<PyTypeObject*>(value);
-    if (cls->tp_flags & Py_TPFLAGS_HEAPTYPE) return reinterpret_cast<PyHeapTypeObject*>(value)->ht_name == name;
+    if (cls->tp_flags & Py_TPFLAGS_HEAPTYPE)
+      return reinterpret_cast<PyHeapTypeObject*>(value)->ht_name == name;
     return tail_matches(cls->tp_name, name);
   }
   if (PyModule_Check(value)) return module_is_named(value, name);
@@ -51,7 +53,8 @@ bool is_stable(PyObject* value, PyObject* name) noexcept {
   return false;
 }
 
-// The registry of warnings already shown is the module's own, so that clones and plain functions count together.
+// The registry of warnings already shown is the module's own, so that clones and plain functions count
+// together.
 int share_warning_registry(PyObject* globals, PyObject* target) {
   Ref key(PyUnicode_InternFromString("__warningregistry__"));
   if (!key) return -1;
@@ -100,15 +103,6 @@ PyObject* copied_code(PyCodeObject* code, CodeInfo* info) {
   if (info->clone_code.compare_exchange_strong(present, copy, std::memory_order_acq_rel)) return copy;
   Py_DECREF(copy);
   return present;
-}
-
-PyObject* code_of_clone(PyCodeObject* code, CodeInfo* info) {
-#ifdef Py_GIL_DISABLED
-  (void)info;
-  return leakproof_code(code);  // clones are not kept: nothing to break a cycle for
-#else
-  return copied_code(code, info);
-#endif
 }
 
 }  // namespace
@@ -172,7 +166,9 @@ int Bindings::read(PyFunctionObject* function, CodeInfo* info) {
 
 // A private globals dict with the present bindings. `model`: one with others, whose copy needs fewer steps.
 PyObject* Bindings::fresh_globals(PyFunctionObject* function, CodeInfo* info, PyObject* model) {
-  Ref globals(info->dynamic ? PyDict_Copy(function->func_globals) : model ? PyDict_Copy(model) : PyDict_New());
+  Ref globals(info->dynamic ? PyDict_Copy(function->func_globals)
+              : model       ? PyDict_Copy(model)
+                            : PyDict_New());
   if (!globals) return nullptr;
   if (!model && set_module_names(function, globals.get()) < 0) return nullptr;
   for (Py_ssize_t i = 0; i < names_; ++i) {
@@ -194,7 +190,7 @@ PyObject* Bindings::globals_for(const Wanted& wanted, CodeInfo* info, bool* know
 }
 
 PyObject* Bindings::new_function(PyFunctionObject* function, CodeInfo* info, PyObject* globals) {
-  PyObject* code = code_of_clone(reinterpret_cast<PyCodeObject*>(function->func_code), info);
+  PyObject* code = copied_code(reinterpret_cast<PyCodeObject*>(function->func_code), info);
   if (!code) return nullptr;
   Ref clone(PyFunction_NewWithQualName(code, globals, function->func_qualname));
   if (!clone) return nullptr;
@@ -218,15 +214,11 @@ PyObject* Bindings::new_function(PyFunctionObject* function, CodeInfo* info, PyO
 PyObject* Bindings::bind(PyFunctionObject* function, CodeInfo* info) {
   Wanted wanted{function, values_, names_, cells_, globals_stable_};
   bool keep_globals = !globals_stable_ && !info->first_store && !info->dynamic;
-#ifdef Py_GIL_DISABLED
-  bool keep_function = false;
-#else
   bool keep_function = !copied_ && !info->first_store && !info->dynamic;
   if (keep_function) {
     PyObject* kept = find_clone(info, wanted);
     if (kept) return kept;
   }
-#endif
   bool known = false;
   Ref globals(globals_for(wanted, info, &known));
   if (!globals) return nullptr;

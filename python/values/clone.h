@@ -1,10 +1,8 @@
 // Bound clones: a function whose cells and named globals keep the binding of one moment.
 //
-// A clone runs a code object of its own (the same code, copied once), so that a code object which keeps clones is not
-// kept alive by them. On 3.13t that copy carries CO_NESTED: functions of other code would never be freed there. Kept
-// are, per code object, the last few private globals dicts and, where one lock serialises Python anyway, the clones
-// themselves; on free-threaded builds two workers would fight for a kept clone's reference count, so each behavior
-// gets a function of its own over a kept dict.
+// A clone runs a code object of its own (the same code, copied once), so that a code object which keeps
+// clones is not kept alive by them. On 3.13t that copy carries CO_NESTED: functions of other code would never
+// be freed there. The last few clones and private globals dicts are kept per code object (see shelf.h).
 #pragma once
 
 #include "code_info.h"
@@ -24,8 +22,8 @@ class Bindings {
   // Reads the present bindings. 0, or -1 with an error.
   int read(PyFunctionObject* function, CodeInfo* info);
 
-  // True if the function can be called as it is: it has no cells, stores nothing, and all it names are built-ins,
-  // and modules, functions and classes under their own names.
+  // True if the function can be called as it is: it has no cells, stores nothing, and all it names are
+  // built-ins, and modules, functions and classes under their own names.
   bool nothing_to_bind() const noexcept { return globals_stable_ && cells_ == 0; }
 
   Py_ssize_t cells() const noexcept { return cells_; }
@@ -52,8 +50,8 @@ class Bindings {
   bool copied_ = false;
 };
 
-// The code that copies of functions with this code may run: `code` itself, or its copy where CPython would leak the
-// functions. Borrowed from the code object.
+// The code that copies of functions with this code may run: `code` itself, or its copy where CPython would
+// leak the functions. Borrowed from the code object.
 PyObject* leakproof_code(PyCodeObject* code);
 
 // The info is about to be freed: drops its clones.

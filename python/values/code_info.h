@@ -39,8 +39,8 @@ struct CodeInfo {
   std::atomic<bool> listed{false};
 };
 
-// The info of `code`, or null with an error set. Owned by the code object. The first call for a code object runs
-// Python code (the analysis); later calls cost a few nanoseconds.
+// The info of `code`, or null with an error set. Owned by the code object. The first call for a code object
+// runs Python code (the analysis); later calls cost a few nanoseconds.
 CodeInfo* code_info(PyCodeObject* code);
 
 // Drops every kept clone of this interpreter (called by wait()). Needs a thread state; may run destructors.

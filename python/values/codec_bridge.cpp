@@ -9,8 +9,8 @@ namespace {
 
 constexpr Py_ssize_t kLargeBuffer = 4096;
 
-// Atoms are cheaper in the pickle than in the list of references; tuples of atoms keep their place in the pickle too,
-// so that a large tuple is looked through once.
+// Atoms are cheaper in the pickle than in the list of references; tuples of atoms keep their place in the
+// pickle too, so that a large tuple is looked through once.
 bool worth_a_reference(PyObject* o) noexcept {
   PyTypeObject* type = Py_TYPE(o);
   if (type == &PyUnicode_Type) return PyUnicode_GET_LENGTH(o) >= kLargeBuffer;
@@ -28,8 +28,8 @@ PyObject* append_reference(PyObject* refs, PyObject* o) {
   return PyList_Append(refs, o) < 0 ? nullptr : PyLong_FromSsize_t(index);
 }
 
-// A bytearray that occurs twice must become one again: state[1] maps its address to its place in the list. The
-// originals are kept alive by the value that is being pickled, or by state[2].
+// A bytearray that occurs twice must become one again: state[1] maps its address to its place in the list.
+// The originals are kept alive by the value that is being pickled, or by state[2].
 PyObject* byte_array_reference(PyObject* state, PyObject* o) {
   Ref address(PyLong_FromVoidPtr(o));
   if (!address) return nullptr;
@@ -96,8 +96,8 @@ PyObject* function_shell(PyObject*, PyObject* o) {
 
 PyObject* fill_function(PyObject*, PyObject* arguments) {
   PyObject *function, *cells, *defaults, *kwdefaults, *attributes;
-  if (!PyArg_ParseTuple(arguments, "O!OOOO:fill_function", &PyFunction_Type, &function, &cells, &defaults, &kwdefaults,
-                        &attributes)) {
+  if (!PyArg_ParseTuple(arguments, "O!OOOO:fill_function", &PyFunction_Type, &function, &cells, &defaults,
+                        &kwdefaults, &attributes)) {
     return nullptr;
   }
   auto* made = reinterpret_cast<PyFunctionObject*>(function);
@@ -158,7 +158,8 @@ PyObject* codec_callbacks() {
   return dict.release();
 }
 
-int copy_with_codec(PyObject* const* values, Py_ssize_t n, PyObject** copies, Py_ssize_t* bytes, Py_ssize_t* failed) {
+int copy_with_codec(PyObject* const* values, Py_ssize_t n, PyObject** copies, Py_ssize_t* bytes,
+                    Py_ssize_t* failed) {
   Ref copy_all(copier());
   Ref list(copy_all ? list_of(values, n) : nullptr);
   if (!list) return -1;

@@ -1,4 +1,5 @@
-// One spelling for what CPython 3.10 to 3.15 spell differently. Nothing here runs Python code unless it says so.
+// One spelling for what CPython 3.10 to 3.15 spell differently. Nothing here runs Python code unless it says
+// so.
 #pragma once
 
 #define PY_SSIZE_T_CLEAN
@@ -8,8 +9,8 @@
 
 namespace boc::py {
 
-// A short lock around data of ours. On free-threaded builds a waiting thread is detached (else it would hold up a
-// collection that the lock's holder waits for). Never held while Python code may run.
+// A short lock around data of ours. On free-threaded builds a waiting thread is detached (else it would hold
+// up a collection that the lock's holder waits for). Never held while Python code may run.
 #ifdef Py_GIL_DISABLED
 class Mutex {
  public:

@@ -16,7 +16,9 @@ constexpr Py_ssize_t kMaxTracebacks = 8;
 // More causes, contexts and group members than this keep their frames: a bound for what is done per failure.
 constexpr size_t kMaxExceptions = 1000;
 
-PyBaseExceptionObject* fields(PyObject* exception) { return reinterpret_cast<PyBaseExceptionObject*>(exception); }
+PyBaseExceptionObject* fields(PyObject* exception) {
+  return reinterpret_cast<PyBaseExceptionObject*>(exception);
+}
 
 int line_of(PyTracebackObject* traceback, PyCodeObject* code) {
   if (traceback->tb_lineno > 0) return traceback->tb_lineno;

@@ -5,16 +5,16 @@
 
 namespace boc::py {
 
-// True if `o` may be shared as it is: None, bool, int, float, complex, str, bytes, Ellipsis, NotImplemented, ranges,
-// slices, exact tuples and frozensets of such, cowns, modules, classes, code objects, built-in functions, bound
-// methods of such, and functions whose cells and defaults are all such (a function that names itself counts by the
-// rest of its cells). Sets no error, runs no Python code. A structure that is too deep or too large to decide here
-// answers false: copying it then gives the same object back.
+// True if `o` may be shared as it is: None, bool, int, float, complex, str, bytes, Ellipsis, NotImplemented,
+// ranges, slices, exact tuples and frozensets of such, cowns, modules, classes, code objects, built-in
+// functions, bound methods of such, and functions whose cells and defaults are all such (a function that
+// names itself counts by the rest of its cells). Sets no error, runs no Python code. A structure that is too
+// deep or too large to decide here answers false: copying it then gives the same object back.
 bool goes_as_is(PyObject* o) noexcept;
 
-// Objects of `type` and its subclasses go as they are. Called by the binding for each cown type, in the module's
-// exec slot; a type registered twice counts once. The list holds no reference: heap types registered here must live
-// as long as the process.
+// Objects of `type` and its subclasses go as they are. Called by the binding for each cown type, in the
+// module's exec slot; a type registered twice counts once. The list holds no reference: heap types registered
+// here must live as long as the process.
 void register_cown_type(PyTypeObject* type);
 
 bool is_cown(PyObject* o) noexcept;

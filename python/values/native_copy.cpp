@@ -29,8 +29,8 @@ PyObject* NativeCopier::remember(PyObject* o, PyObject* copy) {
   return made.release();
 }
 
-// Lists and dicts are copied whole first: the library does that safely while another thread may be changing the
-// original, and the copy, which nobody else knows, is then gone through in peace.
+// Lists and dicts are copied whole first: the library does that safely while another thread may be changing
+// the original, and the copy, which nobody else knows, is then gone through in peace.
 PyObject* NativeCopier::list(PyObject* o) {
   Ref made(remember(o, PyList_GetSlice(o, 0, PY_SSIZE_T_MAX)));
   if (!made) return nullptr;
@@ -108,7 +108,8 @@ PyObject* NativeCopier::container(PyObject* o) {
   if (type == &PyTuple_Type) return tuple(o);
   if (type == &PySet_Type) return set(o);
   if (type == &PyByteArray_Type) return byte_array(o);
-  // A frozenset that does not go as it is holds something that is no built-in value, or a deep structure of tuples.
+  // A frozenset that does not go as it is holds something that is no built-in value, or a deep structure of
+  // tuples.
   return give_up();
 }
 

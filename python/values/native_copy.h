@@ -7,8 +7,9 @@
 
 namespace boc::py {
 
-// Copies list, dict, set, frozenset, tuple and bytearray (no subclasses) of each other and of what goes as it is.
-// One copier has one memo: what two values share, their copies share. At the first thing of another kind it gives up.
+// Copies list, dict, set, frozenset, tuple and bytearray (no subclasses) of each other and of what goes as it
+// is. One copier has one memo: what two values share, their copies share. At the first thing of another kind
+// it gives up.
 class NativeCopier {
  public:
   NativeCopier() = default;
@@ -16,7 +17,8 @@ class NativeCopier {
   NativeCopier& operator=(const NativeCopier&) = delete;
   ~NativeCopier();
 
-  // A new reference; null with an error set, or null with foreign() true and no error. May throw std::bad_alloc.
+  // A new reference; null with an error set, or null with foreign() true and no error. May throw
+  // std::bad_alloc.
   PyObject* copy(PyObject* o);
 
   bool foreign() const noexcept { return foreign_; }

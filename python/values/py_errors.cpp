@@ -18,6 +18,14 @@ PyObject* reason_of(PyObject* exception) {
 }  // namespace
 
 PyObject* module_attribute(const char* module, const char* name) {
+  // Straight from sys.modules if it is there and complete: the import system takes several times as long.
+  Ref key(PyUnicode_FromString(module));
+  if (!key) return nullptr;
+  if (Ref known(PyImport_GetModule(key.get())); known) {
+    PyObject* attribute = PyObject_GetAttrString(known.get(), name);
+    if (attribute || !PyErr_ExceptionMatches(PyExc_AttributeError)) return attribute;
+  }
+  PyErr_Clear();
   Ref imported(PyImport_ImportModule(module));
   return imported ? PyObject_GetAttrString(imported.get(), name) : nullptr;
 }

@@ -11,8 +11,9 @@ PyObject* module_attribute(const char* module, const char* name);
 // Raises bocpy._errors.<name>(message). Steals `message`; if that is null its error stays. Returns -1.
 int raise_error(const char* name, PyObject* message);
 
-// The error being raised becomes the cause of a bocpy TransferError "<what> cannot be copied: <reason>. <ways out>".
-// What is no Exception (KeyboardInterrupt, SystemExit), and MemoryError, stays as it is. `what` is borrowed.
+// The error being raised becomes the cause of a bocpy TransferError "<what> cannot be copied: <reason>. <ways
+// out>". What is no Exception (KeyboardInterrupt, SystemExit), and MemoryError, stays as it is. `what` is
+// borrowed.
 void raise_transfer_error(PyObject* what, const char* ways_out);
 
 }  // namespace boc::py

@@ -7,8 +7,8 @@
 
 namespace boc::py {
 
-// One kept clone or dict: a block of its own, so that it can be taken off a shelf under a lock without allocating
-// and be dropped (which may run destructors) after it.
+// One kept clone or dict: a block of its own, so that it can be taken off a shelf under a lock without
+// allocating and be dropped (which may run destructors) after it.
 struct Kept {
   Kept* next;
   PyObject* clone;    // null: only the dict is kept
@@ -96,9 +96,42 @@ bool same_names(const Kept* kept, const Wanted& wanted) noexcept {
   return std::equal(wanted.values, wanted.values + wanted.names, kept->values);
 }
 
+bool same_cells(const Kept* kept, const Wanted& wanted) noexcept {
+  return kept->cells == wanted.cells &&
+         std::equal(wanted.values + wanted.names, wanted.values + wanted.names + wanted.cells,
+                    kept->values + kept->names);
+}
+
 bool same_module(const Kept* kept, const Wanted& wanted) noexcept {
   return !kept->own_globals && kept->module == wanted.function->func_module &&
          kept->builtins == wanted.function->func_builtins;
+}
+
+bool serves(const Kept* kept, const Wanted& wanted) noexcept {
+  if (kept->own_globals != wanted.own_globals) return false;
+  bool globals = wanted.own_globals ? kept->globals == wanted.function->func_globals
+                                    : same_module(kept, wanted) && same_names(kept, wanted);
+  return globals && same_cells(kept, wanted) &&
+         reinterpret_cast<PyFunctionObject*>(kept->clone)->func_dict == wanted.function->func_dict;
+}
+
+// On free-threaded builds a clone serves one behavior at a time: two workers that run the same function
+// object fight for its reference count.
+bool is_free([[maybe_unused]] const Kept* kept) noexcept {
+#ifdef Py_GIL_DISABLED
+  return Py_REFCNT(kept->clone) == 1;
+#else
+  return true;
+#endif
+}
+
+// True if every place has a clone with just these bindings: many behaviors with them are pending, and keeping
+// one more gains nothing.
+bool all_serve(Shelf& shelf, const Wanted& wanted, PyObject* clone) noexcept {
+  if (!clone) return false;
+  ShelfLock lock(shelf);
+  return std::all_of(std::begin(shelf.places), std::end(shelf.places),
+                     [&](const Kept* kept) { return kept && kept->clone && serves(kept, wanted); });
 }
 
 // Takes everything off the shelves of `info`. The caller keeps `info` alive.
@@ -122,7 +155,8 @@ void unlink(CodeInfo* info) noexcept {
   (info->previous ? info->previous->next : oldest) = info->next;
   (info->next ? info->next->previous : newest) = info->previous;
   info->previous = info->next = nullptr;
-  // Before the shelves are emptied: who puts something there later finds the flag down and lists the info again.
+  // Before the shelves are emptied: who puts something there later finds the flag down and lists the info
+  // again.
   info->listed.store(false, std::memory_order_relaxed);
   --listed_count;
 }
@@ -172,17 +206,7 @@ PyObject* find_clone(CodeInfo* info, const Wanted& wanted) noexcept {
   Shelf& shelf = own_shelf(shelves);
   ShelfLock lock(shelf);
   for (const Kept* kept : shelf.places) {
-    if (!kept || !kept->clone || kept->cells != wanted.cells) continue;
-    if (wanted.own_globals ? kept->globals != wanted.function->func_globals
-                           : !same_module(kept, wanted) || !same_names(kept, wanted)) {
-      continue;
-    }
-    if (!std::equal(wanted.values + wanted.names, wanted.values + wanted.names + wanted.cells,
-                    kept->values + kept->names)) {
-      continue;
-    }
-    if (reinterpret_cast<PyFunctionObject*>(kept->clone)->func_dict != wanted.function->func_dict) continue;
-    return Py_NewRef(kept->clone);
+    if (kept && kept->clone && serves(kept, wanted) && is_free(kept)) return Py_NewRef(kept->clone);
   }
   return nullptr;
 }
@@ -207,6 +231,7 @@ PyObject* find_globals(CodeInfo* info, const Wanted& wanted, bool* exact) noexce
 
 int keep_clone(CodeInfo* info, const Wanted& wanted, PyObject* globals, PyObject* clone) {
   Shelf* shelves = shelves_of(info);
+  if (shelves && all_serve(own_shelf(shelves), wanted, clone)) return 0;
   Kept* kept = make_kept(wanted, globals, clone);
   if (!shelves || !kept) {
     drop(kept);

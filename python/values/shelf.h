@@ -1,7 +1,8 @@
 // The clones and private globals dicts that a code object keeps (see clone.h), the last few of each.
 //
-// Free-threaded builds have several shelves per code object, one for each few threads, so that schedulers do not meet
-// at one lock. At most `kMaxListed` code objects of a process keep anything; the oldest lets go for a new one.
+// Free-threaded builds have several shelves per code object, one for each few threads, so that schedulers do
+// not meet at one lock. At most `kMaxListed` code objects of a process keep anything; the oldest lets go for
+// a new one.
 #pragma once
 
 #include "code_info.h"
@@ -21,8 +22,8 @@ struct Wanted {
 // A kept clone with exactly these bindings as a new reference, or null (no error).
 PyObject* find_clone(CodeInfo* info, const Wanted& wanted) noexcept;
 
-// A kept private globals dict of the same module as a new reference, or null (no error): one with exactly these
-// names (*exact true) or else one with others.
+// A kept private globals dict of the same module as a new reference, or null (no error): one with exactly
+// these names (*exact true) or else one with others.
 PyObject* find_globals(CodeInfo* info, const Wanted& wanted, bool* exact) noexcept;
 
 // Keeps `globals`, and `clone` if it is not null. 0, or -1 with a MemoryError.

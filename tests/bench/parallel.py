@@ -12,7 +12,6 @@ import threading
 import time
 
 from bocpy import Cown, quiesce, start, wait, when
-
 from small import Clock, check, count_down
 
 CPU_TASKS, CPU_STEPS = 64, 40_000

@@ -17,7 +17,7 @@ def transfer(source, target, amount):
     return moved
 
 
-moves = [transfer(accounts[step % 4], accounts[(step * 3 + 1) % 4], step % 7) for step in range(300)]
+moves = [transfer(accounts[step % 4], accounts[(step * 3 + 1) % 4], step * 7 % 60) for step in range(300)]
 moves.append(transfer(accounts[0], accounts[1], 10_000))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from _program import run
 
 WORKERS = pytest.mark.parametrize("workers", [1, 8])
@@ -63,16 +62,16 @@ def test_handler_that_waits_for_its_result(workers: int) -> None:
 def test_handler_registered_before_the_import(workers: int) -> None:
     """It runs when the runtime has drained: what it schedules runs or is refused in words, never lost silently."""
     source = """
-        import atexit
+        import atexit, sys
 
         def late():
             try:
                 @when(c)
                 def show(c):
-                    print("ran", c.value, flush=True)
+                    sys.stdout.write(f"ran {c.value}\\n")
             except RuntimeError as error:
-                print("refused:", error)
-            print("the handler ends", flush=True)
+                sys.stdout.write(f"refused: {error}\\n")
+            sys.stdout.write("the handler ends\\n")
 
         atexit.register(lambda: print("the last handler", flush=True))
         atexit.register(late)

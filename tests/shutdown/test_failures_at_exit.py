@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from _program import line_of, run
 
 WORKERS = pytest.mark.parametrize("workers", [1, 8])
@@ -28,7 +27,7 @@ ONE = """
     ["pass", "del breaks", "import bocpy; bocpy.wait()", "kept.clear(); del breaks", "import sys; sys.exit(0)"],
 )
 def test_reported_once_with_its_place(then: str, workers: int) -> None:
-    ended = run(ONE.format(then=then), workers=workers).check(out=[], err=None)
+    ended = run(ONE.format(then=then), workers=workers).check(out=[], err=None, reports=True)
     assert ended.err.count("the only reason") <= 2, str(ended)  # the message, and the source line that says it
     assert ended.err.count("ValueError: the only reason") == 1, str(ended)
     place = f'program.py", line {line_of(ONE, "# the line")}'
@@ -102,7 +101,7 @@ def test_the_failing_do_not_stop_the_others(workers: int) -> None:
         def show(c):
             print("added", c.value)
     """
-    ended = run(source, workers=workers).check(out=["added 50"], err=None)
+    ended = run(source, workers=workers).check(out=["added 50"], err=None, reports=True)
     for number in range(10, 51, 10):
         assert ended.err.count(f"ValueError: number {number}\n") == 1, str(ended)
 
@@ -120,7 +119,7 @@ def test_reported_at_wait_and_not_again_at_the_end(workers: int) -> None:
         bocpy.wait()
         print("after wait", file=sys.stderr)
     """
-    ended = run(source, workers=workers).check(out=[], err=None)
+    ended = run(source, workers=workers).check(out=[], err=None, reports=True)
     assert ended.err.count("ValueError: seen at wait") == 1, str(ended)
     assert ended.err.index("ValueError: seen at wait") < ended.err.index("after wait"), str(ended)
 
@@ -143,7 +142,7 @@ def test_a_hook_of_the_program_gets_them(workers: int) -> None:
         sys.unraisablehook = hook
     """
     # Failures whose result was dropped before the hook was set were reported the standard way: none twice, none lost.
-    ended = run(source, workers=workers).check(err=None, out=None)
+    ended = run(source, workers=workers).check(out=None, err=None, reports=True)
     for i in range(3):
         assert (f"hook KeyError {i}" in ended.lines) + ended.err.count(f"KeyError: {i}\n") == 1, str(ended)
 
@@ -182,7 +181,7 @@ def test_the_exception_of_main_and_the_failures(workers: int) -> None:
 
         raise LookupError("main failed")
     """
-    ended = run(source, workers=workers).check(code=1, out=[], err=None)
+    ended = run(source, workers=workers).check(code=1, out=[], err=None, reports=True)
     assert ended.err.count("LookupError: main failed") == 1, str(ended)
     assert ended.err.count("ValueError: a behavior failed") == 1, str(ended)
 
@@ -212,7 +211,7 @@ def test_every_kind_of_exception(workers: int) -> None:
             breaks(kind)
         print("end of main")
     """
-    ended = run(source, workers=workers).check(out=["end of main"], err=None)
+    ended = run(source, workers=workers).check(out=["end of main"], err=None, reports=True)
     for text in (
         "SystemExit: 9", "KeyboardInterrupt: by hand", "GeneratorExit: odd", "Picky: 1 and 2",
         "MemoryError: none left", "StopIteration: no more",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 
 import pytest
-
 from _program import Ended, run
 
 WORKERS = pytest.mark.parametrize("workers", [1, 8])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from _program import run
 
 METHODS = pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])

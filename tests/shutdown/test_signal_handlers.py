@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from _program import run, started
 
 WORKERS = pytest.mark.parametrize("workers", [1, 8])
@@ -28,7 +27,7 @@ GATED = """
 
     @when(c)
     def show(c):
-        print("value", c.value)
+        sys.stdout.write(f"value {{c.value}}\\n")
     {rest}
 """
 
@@ -44,7 +43,7 @@ def test_handler_runs_while_main_waits(call: str, workers: int, tmp_path: Path) 
     signal.signal(signal.SIGUSR1, handler)
     print("waiting", flush=True)
     {call}
-    print("waited", flush=True)
+    sys.stdout.write("waited\\n")
     """
     with started(GATED.format(rest=rest), str(tmp_path / "gate"), workers=workers) as program:
         program.expect("waiting")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 import pytest
-
 from _program import INTERRUPTED, run, started
 
 WORKERS = pytest.mark.parametrize("workers", [1, 8])
@@ -127,8 +126,7 @@ def test_threads_that_hold_when_main_ends(workers: int) -> None:
         def holds():
             with c as value:
                 held.set()
-                threading.main_thread().join()
-                time.sleep(0.02)
+                time.sleep(0.3)
                 value.append("the thread")
 
         threading.Thread(target=holds).start()

@@ -32,14 +32,15 @@ struct Request {
   enum Flag : uint32_t {
     READ = 1,       // shares the cown with other readers
     DUPLICATE = 2,  // another request of the same behavior stands for this one; never queued
-    GRANTED = 4,    // used inside schedule(): the queue position gives the cown at once
     RESULT = 8,     // the behavior's own result: born queued and granted, never acquired
   };
 
   Cown* cown;
   Behavior* behavior;
   atomic<uintptr_t> status;
-  uint32_t flags;
+  uint32_t flags;  // as prepare() left them: blocks() reads them on other threads
+  // Used inside schedule(), by its thread alone: the position in the queue gives the cown at once.
+  bool granted = false;
   // Its group of readers has been granted. Set before the behavior is resolved (release; partner: blocks()).
   atomic<bool> active{false};
 

@@ -12,11 +12,14 @@
 
 #include <exception>
 #include <new>
+#include <stdexcept>
+#include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "boc/pool.h"
 #include "boc/scheduler.h"
 
 namespace boc {
@@ -31,8 +34,40 @@ namespace detail {
 
 struct NativePayload : Cown {
   std::exception_ptr error;  // set instead of a value by a behavior that failed
+  NativePayload() noexcept { strong_only.store(true, relaxed); }  // C4: handles come from handles
   virtual ~NativePayload() = default;
+
+  // Whole cache lines: neighbors may be in use on other workers.
+  static constexpr size_t rounded(size_t bytes) noexcept { return (bytes + 63) / 64 * 64; }
+  static void* operator new(size_t bytes) { return pool_allocate(rounded(bytes)); }
+  static void operator delete(void* memory, size_t bytes) noexcept { pool_free(memory, rounded(bytes)); }
+  static void* operator new(size_t bytes, std::align_val_t align) { return ::operator new(bytes, align); }
+  static void operator delete(void* memory, size_t, std::align_val_t align) noexcept {
+    ::operator delete(memory, align);
+  }
 };
+
+// Cowns in cowns in cowns, however deep, are dropped in a loop: what a payload's destructor drops waits here.
+struct Drops {
+  bool busy;
+  NativePayload* waiting;
+};
+inline constinit thread_local Drops drops{};
+
+inline void drop_payload(NativePayload* payload) noexcept {
+  if (drops.busy) {
+    payload->next_dead = drops.waiting;
+    drops.waiting = payload;
+    return;
+  }
+  drops.busy = true;
+  while (payload) {
+    delete payload;
+    payload = drops.waiting;
+    if (payload) drops.waiting = static_cast<NativePayload*>(payload->next_dead);
+  }
+  drops.busy = false;
+}
 
 template <class T>
 struct Payload final : NativePayload {
@@ -63,7 +98,7 @@ class NativeBackend final : public Backend {
     static_cast<NativeBehavior&>(behavior).run(cancelled);
   }
   void retire(Behavior& behavior) noexcept override { static_cast<NativeBehavior&>(behavior).destroy(); }
-  void drop(Cown* cown) noexcept override { delete static_cast<NativePayload*>(cown); }
+  void drop(Cown* cown) noexcept override { drop_payload(static_cast<NativePayload*>(cown)); }
   void breathe(Worker&) noexcept override {}
 
  private:
@@ -87,7 +122,7 @@ class cown {
     return *this;
   }
   ~cown() {
-    if (payload_ && payload_->unref()) delete payload_;
+    if (payload_ && payload_->unref()) detail::drop_payload(payload_);
   }
 
   explicit operator bool() const noexcept { return payload_ != nullptr; }
@@ -131,8 +166,15 @@ class Runtime {
   static Runtime* current() noexcept { return current_; }
   static Worker* here() noexcept { return here_; }
   Scheduler& scheduler() noexcept { return scheduler_; }
+  static void refuse_in_behavior(const char* call) {
+    if (here_) {
+      throw std::logic_error(std::string(call) +
+                             " in a behavior would block its worker: schedule another behavior with boc::when");
+    }
+  }
   // Until nothing is pending. Not from a behavior.
   void wait() {
+    refuse_in_behavior("Runtime::wait()");
     while (!scheduler_.root().wait_for(std::chrono::seconds(60))) {
     }
   }
@@ -164,6 +206,7 @@ struct Traits;
 template <class T>
 struct Traits<cown<T>> {
   static size_t count(const cown<T>&) { return 1; }
+  static bool complete(const cown<T>& c) { return static_cast<bool>(c); }
   static void add(const cown<T>& c, Behavior* b, Request*& at, uint32_t flags) {
     new (at++) Request(c.payload(), b, flags);
   }
@@ -174,6 +217,12 @@ struct Traits<cown<T>> {
 template <class T>
 struct Traits<std::vector<cown<T>>> {
   static size_t count(const std::vector<cown<T>>& v) { return v.size(); }
+  static bool complete(const std::vector<cown<T>>& v) {
+    for (const cown<T>& c : v) {
+      if (!c) return false;
+    }
+    return true;
+  }
   static void add(const std::vector<cown<T>>& v, Behavior* b, Request*& at, uint32_t flags) {
     for (const cown<T>& c : v) new (at++) Request(c.payload(), b, flags);
   }
@@ -192,6 +241,7 @@ struct Traits<std::vector<cown<T>>> {
 template <class Arg>
 struct Traits<Read<Arg>> {
   static size_t count(const Read<Arg>& r) { return Traits<Arg>::count(r.argument); }
+  static bool complete(const Read<Arg>& r) { return Traits<Arg>::complete(r.argument); }
   static void add(const Read<Arg>& r, Behavior* b, Request*& at, uint32_t) {
     Traits<Arg>::add(r.argument, b, at, Request::READ);
   }
@@ -202,24 +252,43 @@ template <class Body, class... Args>
 struct TypedBehavior final : NativeBehavior {
   using R = std::invoke_result_t<Body&, decltype(Traits<Args>::open(std::declval<const Args&>()))...>;
 
-  Body body;
-  std::tuple<Args...> arguments;
+  struct Captures {
+    Body body;
+    std::tuple<Args...> arguments;
+  };
+  union {
+    Captures captures;  // destroyed when the behavior has run, while it still holds its cowns
+  };
+  bool has_captures = true;
   Payload<R>* result;  // kept alive by its queue until this behavior has released it
 
   TypedBehavior(Body&& b, std::tuple<Args...>&& a, Payload<R>* r)
-      : body(std::move(b)), arguments(std::move(a)), result(r) {}
+      : captures{std::move(b), std::move(a)}, result(r) {}
+  ~TypedBehavior() { drop_captures(); }
+
+  static constexpr size_t header() noexcept { return (sizeof(TypedBehavior) + 15) / 16 * 16; }
+  static constexpr size_t bytes(size_t requests) noexcept { return header() + (requests + 1) * sizeof(Request); }
 
   // One block: the behavior, then its requests and the result's.
   static TypedBehavior* make(Body body, std::tuple<Args...> arguments, Payload<R>* result) {
-    const size_t n = std::apply([](auto&... a) { return (size_t{0} + ... + Traits<Args>::count(a)); }, arguments);
     static_assert(alignof(TypedBehavior) <= alignof(std::max_align_t), "over-aligned captures");
-    constexpr size_t header = (sizeof(TypedBehavior) + alignof(Request) - 1) / alignof(Request) * alignof(Request);
-    void* block = ::operator new(header + (n + 1) * sizeof(Request));
-    auto* self = new (block) TypedBehavior(std::move(body), std::move(arguments), result);
-    self->requests = reinterpret_cast<Request*>(static_cast<char*>(block) + header);
+    static_assert(alignof(Request) <= 16);
+    const size_t n = std::apply([](auto&... a) { return (size_t{0} + ... + Traits<Args>::count(a)); }, arguments);
+    if (!std::apply([](auto&... a) { return (Traits<Args>::complete(a) && ...); }, arguments)) {
+      throw std::invalid_argument("boc::when: a cown handle is empty; make the cown with boc::make_cown first");
+    }
+    void* block = pool_allocate(bytes(n));
+    TypedBehavior* self;
+    try {
+      self = new (block) TypedBehavior(std::move(body), std::move(arguments), result);
+    } catch (...) {
+      pool_free(block, bytes(n));
+      throw;
+    }
+    self->requests = reinterpret_cast<Request*>(static_cast<char*>(block) + header());
     self->request_count = static_cast<uint32_t>(n);
     Request* at = self->requests;
-    std::apply([&](auto&... a) { (Traits<Args>::add(a, self, at, 0), ...); }, self->arguments);
+    std::apply([&](auto&... a) { (Traits<Args>::add(a, self, at, 0), ...); }, self->captures.arguments);
     prepare(*self);
     hold_result(*self, result);
     return self;
@@ -231,24 +300,31 @@ struct TypedBehavior final : NativeBehavior {
       std::apply(
           [&](auto&... a) {
             if constexpr (std::is_void_v<R>) {
-              body(Traits<Args>::open(a)...);
+              captures.body(Traits<Args>::open(a)...);
             } else {
-              result->value = body(Traits<Args>::open(a)...);
+              result->value = captures.body(Traits<Args>::open(a)...);
             }
           },
-          arguments);
+          captures.arguments);
     } catch (...) {
       result->error = std::current_exception();
     }
+    drop_captures();
+  }
+  void drop_captures() noexcept {
+    if (!has_captures) return;
+    has_captures = false;
+    captures.~Captures();
   }
   void destroy() noexcept override {
+    const size_t size = bytes(request_count);
     this->~TypedBehavior();
-    ::operator delete(static_cast<void*>(this));
+    pool_free(this, size);
   }
 };
 
 // The turn of an outside thread that wants to look at a cown.
-struct Turn final : NativeBehavior {
+struct Turn final : NativeBehavior, Pooled {
   Waiter turn;
   alignas(Request) unsigned char storage[sizeof(Request)];
 
@@ -303,6 +379,8 @@ When<Args...> when(Args... arguments) {
 // Not from a behavior.
 template <class T>
 T get(const cown<T>& c, Runtime& runtime = *Runtime::current()) {
+  Runtime::refuse_in_behavior("boc::get()");
+  if (!c) throw std::invalid_argument("boc::get: the cown handle is empty");
   auto* turn = new detail::Turn(c.payload());
   runtime.scheduler().schedule(nullptr, *turn);
   while (!turn->turn.wait_for(std::chrono::seconds(60))) {

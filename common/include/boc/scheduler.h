@@ -2,6 +2,7 @@
 // any other; a process may have several.
 #pragma once
 
+#include <exception>
 #include <memory>
 #include <span>
 #include <vector>
@@ -19,18 +20,22 @@ namespace boc {
 //       running(); try_stop() announces the stop before it looks at the count. So either the stop sees the behavior
 //       and is called off, or the scheduler sees the stop and starts again: no behavior is left without workers.
 //   H2  start() and try_stop() are serialised by the caller.
+//   H3  What was scheduled while no worker ran, or too late for one that was stopping, waits in the injector for the
+//       next start().
 class Scheduler {
  public:
   explicit Scheduler(Backend& backend);
-  // Cancels what has not begun, waits for the rest, stops.
+  // Cancels what has not begun, waits for the rest, stops. Somebody else must empty the main lane meanwhile.
   ~Scheduler();
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
-  // Starts `workers` (at least 1) threads. Returns when each has begun; throws std::system_error if a thread cannot
-  // be had, with none left running.
+  // Starts `workers` (at least 1) threads. Returns when each has left Backend::worker_started(), so the caller must not
+  // hold what that waits for. Throws std::system_error if a thread cannot be had, or what worker_started() threw, with
+  // no worker left running.
   void start(unsigned workers);
-  // Stops the workers if nothing is pending; false (and nothing has changed) otherwise.
+  // Stops the workers if nothing is pending, and gives idle memory back to the system; false (and nothing has changed)
+  // otherwise.
   bool try_stop();
   bool running() const noexcept { return state_.load(seq_cst) == RUNNING; }
   unsigned worker_count() const noexcept { return static_cast<unsigned>(workers_.size()); }
@@ -73,6 +78,10 @@ class Scheduler {
   void settle(Outcome& outcome) noexcept;
   void drop(Cown* dead) noexcept;
   void join_workers() noexcept;
+  // After work was published: wakes a worker for it if that is needed.
+  bool notify() noexcept { return idle_.notify_one(); }
+  void rescue_leftovers() noexcept;  // H3
+  void worker_began(std::exception_ptr error) noexcept;
 
   Backend& backend_;
   Scope* root_;
@@ -82,6 +91,12 @@ class Scheduler {
   atomic<uint32_t> state_{STOPPED};
   atomic<bool> quit_{false};
   Injector injector_;
+
+  // How far start() has come.
+  std::mutex start_mutex_;
+  std::condition_variable started_;
+  unsigned begun_ = 0;
+  std::exception_ptr start_error_;
 };
 
 // True if anything that `reaches` accepts waits, directly or through others, for what the waiter's behavior `holder`

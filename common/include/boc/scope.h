@@ -40,8 +40,10 @@ class Scope {
   bool wait_for(std::chrono::nanoseconds slice);
   // Wakes all that wait, without reason: they look around and wait again.
   void nudge() noexcept;
-  // Called (by whoever ended the last behavior) each time the count falls to 0, once a listener is set.
-  void listen(Listener listener, void* argument) noexcept;
+  // `on_idle` is called (by whoever ended the last behavior) each time the count falls to 0; the scope, and so what
+  // `argument` refers to, is there until it returns. `on_gone` is called when the scope is destroyed. Set them once, then
+  // look at idle(): the last behavior may have ended before.
+  void listen(Listener on_idle, Listener on_gone, void* argument) noexcept;
 
   void ref() noexcept { word_.fetch_add(REFERENCE, relaxed); }
   void unref() noexcept;
@@ -60,7 +62,8 @@ class Scope {
   atomic<uint32_t> sleepers_{0};
   atomic<bool> cancelled_{false};
   Scope* const parent_;
-  atomic<Listener> listener_{nullptr};
+  atomic<Listener> on_idle_{nullptr};
+  Listener on_gone_ = nullptr;
   void* listener_argument_ = nullptr;
   std::mutex mutex_;
   std::condition_variable wake_;

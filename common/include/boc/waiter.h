@@ -5,8 +5,10 @@
 
 namespace boc {
 
-// state, by whom: WAITING -> READY   by whoever dispatches the behavior (release; partner: acquire in wait_for)
-//                 WAITING -> ABANDONED  by the waiting thread; the dispatcher then releases and retires the behavior
+// state, by whom: WAITING  -> GRANTING   by whoever dispatches the behavior (CAS against ABANDONED)
+//                 GRANTING -> READY      by the same, and its last access: the waiter may be gone right after that
+//                                        (release; partner: the acquire in ready())
+//                 WAITING  -> ABANDONED  by the waiting thread; the dispatcher then releases and retires the behavior
 class Waiter {
  public:
   bool ready() const noexcept { return state_.load(acquire) == READY; }
@@ -15,6 +17,7 @@ class Waiter {
   bool wait_for(std::chrono::nanoseconds slice) {
     if (ready()) return true;
     parker_.park_for(slice);
+    await_granter();
     return ready();
   }
 
@@ -22,19 +25,27 @@ class Waiter {
   // behavior belong to the queues from here on; the thread must not touch them again.
   bool abandon() noexcept {
     uint32_t expected = WAITING;
-    return state_.compare_exchange_strong(expected, ABANDONED, acq_rel, acquire);
+    if (state_.compare_exchange_strong(expected, ABANDONED, acq_rel, acquire)) return true;
+    await_granter();
+    return false;
   }
 
   // By the dispatcher. False: abandoned.
   bool grant() noexcept {
     uint32_t expected = WAITING;
-    if (!state_.compare_exchange_strong(expected, READY, acq_rel, acquire)) return false;
+    if (!state_.compare_exchange_strong(expected, GRANTING, acq_rel, acquire)) return false;
     parker_.unpark();
+    state_.store(READY, release);
     return true;
   }
 
  private:
-  enum : uint32_t { WAITING, READY, ABANDONED };
+  enum : uint32_t { WAITING, GRANTING, READY, ABANDONED };
+
+  void await_granter() noexcept {
+    spin_until([this] { return state_.load(acquire) != GRANTING; });
+  }
+
   atomic<uint32_t> state_{WAITING};
   Parker parker_;
 };

@@ -26,7 +26,7 @@ class WorkQueue {
   size_t steal(WorkQueue& to, size_t most) noexcept;
 
  private:
-  size_t take_front(BehaviorList& into, size_t count) noexcept;
+  size_t take_front(BehaviorList& into, size_t count) noexcept;  // cuts off up to `count`, in order
 
   SpinLock lock_;
   atomic<size_t> size_{0};
@@ -38,12 +38,17 @@ class WorkQueue {
 //
 // Invariants
 //   J1  While the overflow is not empty new behaviors go there, so that those in the ring stay older.
+//   J2  size counts behaviors that are in for certain: they can be taken at once, so nobody goes round in circles
+//       waiting for a pusher that has been interrupted. Each push ends with its own count.
 class Injector {
  public:
   Injector();
   ~Injector();
-  bool empty() const noexcept { return size_.load(relaxed) <= 0; }
-  size_t size() const noexcept { return empty() ? 0 : static_cast<size_t>(size_.load(relaxed)); }
+  bool empty() const noexcept { return size() == 0; }
+  size_t size() const noexcept {
+    const int64_t size = size_.load(acquire);  // partner: the release in push()
+    return size > 0 ? static_cast<size_t>(size) : 0;
+  }
   void push(Behavior* behavior) noexcept;
   Behavior* pop() noexcept;
 

@@ -13,10 +13,12 @@ class Scheduler;
 
 // Invariants
 //   W1  next_ is the worker's alone and is empty whenever user code runs: what waits can always be stolen.
-//   W2  Credits (S1) belong to one scope at a time and are given back before the worker looks for work elsewhere.
+//   W2  Credits (S1) belong to one scope at a time. They are given back before the worker runs a behavior of another
+//       scope, or looks for work elsewhere: who waits for the scope must not wait for that.
 class Worker {
  public:
-  Worker(Scheduler& scheduler, unsigned index) noexcept : scheduler_(scheduler), index_(index) {}
+  Worker(Scheduler& scheduler, unsigned index, bool alone = false) noexcept
+      : scheduler_(scheduler), index_(index), alone_(alone) {}
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
@@ -47,6 +49,7 @@ class Worker {
   Behavior* take_from_injector() noexcept;
   Behavior* search() noexcept;
   void end_search() noexcept;
+  void offer() noexcept;  // wakes another worker, if need be, for what was put into the queue
   void execute(Behavior& behavior) noexcept;
   void keep_next(BehaviorList& ready) noexcept;
   void count_out(Scope* scope) noexcept;
@@ -54,6 +57,7 @@ class Worker {
 
   Scheduler& scheduler_;
   const unsigned index_;
+  const bool alone_;  // there is no other worker to wake
   Behavior* next_ = nullptr;
   unsigned streak_ = 0;
   unsigned tick_ = 0;

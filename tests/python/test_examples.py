@@ -1,0 +1,131 @@
+"""Every example in a process of its own, as a module, as a script and as the command that is installed for it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import sysconfig
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+SOURCES = Path(__file__).parents[2] / "examples"
+SCRIPTS = Path(sysconfig.get_path("scripts"))
+DEADLINE = 60
+NAMES = sorted(path.stem for path in SOURCES.glob("[a-z]*.py"))
+
+
+def run(*command: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE)
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def example(name: str, *arguments: str) -> list[str]:
+    """The lines that an example prints; it has nothing to say on standard error."""
+    done = run(sys.executable, "-m", f"bocpy.examples.{name}", *arguments)
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+def dinner() -> str:
+    return "Dinner is served: omelette of hot butter, whisked eggs and milk, grated cheese with toasted bread"
+
+
+def test_all_examples_are_known_here() -> None:
+    assert [
+        *("bank", "codestats", "cooking_boc", "cooking_threads", "dining_philosophers", "fibonacci", "sketches")
+    ] == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_command(name: str) -> None:
+    command = "bocpy-" + name.replace("_", "-")
+    assert f"usage: {command}" in run(str(SCRIPTS / command), "--help").stdout
+    done = run(str(SCRIPTS / command), "--no-such-option", code=2)
+    assert f"{command}: error: unrecognized arguments: --no-such-option" in done.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_script(name: str, tmp_path: Path) -> None:
+    (tmp_path / "module.py").write_text("import os\n")
+    arguments = [str(tmp_path)] if name == "codestats" else []
+    assert run(sys.executable, str(SOURCES / f"{name}.py"), *arguments).stdout
+
+
+@pytest.mark.parametrize(
+    ("amount", "verdict", "alice", "bob"),
+    [(50, "success", 50, 50), (100, "success", 0, 100), (101, "failure", 100, 0), (-1, "failure", 100, 0)],
+)
+def test_bank(amount: int, verdict: str, alice: int, bob: int) -> None:
+    done = run(sys.executable, "-m", "bocpy.examples.bank", f"--amount={amount}", "-l", "error")
+    assert done.stdout.splitlines() == [
+        "before: alice 100, bob 0, together 100",
+        verdict,
+        f"after: alice {alice}, bob {bob}, together 100",
+    ]
+
+
+def test_bank_logs_where_the_main_program_logs() -> None:
+    done = run(sys.executable, "-m", "bocpy.examples.bank", "--amount", "101", "--loglevel", "info")
+    assert done.stderr.splitlines() == [
+        "INFO:root:moving 101 from alice to bob",
+        "WARNING:root:alice has 100, which is less than 101",
+    ]
+
+
+@pytest.mark.parametrize(("philosophers", "hunger"), [(5, 4), (1, 3), (2, 1), (40, 5), (3, 0)])
+def test_dining_philosophers(philosophers: int, hunger: int) -> None:
+    lines = example("dining_philosophers", "-p", str(philosophers), "-g", str(hunger))
+    told, forks = lines[:-philosophers], lines[-philosophers:]
+    assert forks == [f"Fork {number} uses: {2 * hunger}" for number in range(philosophers)]
+    assert Counter(told) == Counter(
+        {f"Philosopher {number} has taken a bite": hunger for number in range(philosophers)}
+    ) + Counter(f"Philosopher {number} is full" for number in range(philosophers))
+    for number in range(philosophers):
+        own = [line for line in told if line.startswith(f"Philosopher {number} ")]
+        assert own[-1] == f"Philosopher {number} is full"
+
+
+@pytest.mark.parametrize(("number", "value"), [(0, 0), (1, 1), (10, 55), (18, 2584)])
+def test_fibonacci(number: int, value: int) -> None:
+    assert example("fibonacci", str(number)) == [f"fib({number}): {value} (expected: {value})"]
+
+
+def test_fibonacci_of_a_negative_number() -> None:
+    done = run(sys.executable, "-m", "bocpy.examples.fibonacci", "--", "-3", code=2)
+    assert "n is -3" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["cooking_boc", "cooking_threads"])
+def test_cooking(name: str) -> None:
+    lines = example(name)
+    assert lines[-1] == dinner()
+    at = {line: place for place, line in enumerate(lines)}
+    assert len(at) == len(lines) == 9
+    for earlier, later in [
+        ("whisked the eggs", "poured the eggs into the pan"),
+        ("melted the butter", "poured the eggs into the pan"),
+        ("poured the eggs into the pan", "sprinkled the cheese over the eggs"),
+        ("grated the cheese", "sprinkled the cheese over the eggs"),
+        ("sprinkled the cheese over the eggs", "folded the omelette"),
+        ("folded the omelette", "put everything on the plate"),
+        ("toasted the bread", "put everything on the plate"),
+    ]:
+        assert at[earlier] < at[later]
+
+
+def test_sketches() -> None:
+    done = run(sys.executable, "-m", "bocpy.examples.sketches")
+    menu = (SOURCES / "sketches_menu.txt").read_text().splitlines()
+    dish = next(dish for dish in menu if "spam" not in dish.lower())
+    assert done.stdout.splitlines() == [f"On the plate: {dish}", "It was not cheese, though."]
+    log = done.stderr.splitlines()
+    assert {line.partition("]")[0] for line in log} == {"[cheese shop", "[restaurant"}
+    for cheese in (SOURCES / "sketches_cheeses.txt").read_text().splitlines():
+        assert sum(bool(re.fullmatch(rf"\[cheese shop\] {cheese}\? .+\.", line)) for line in log) == 1
+    assert [line for line in log if line.startswith("[restaurant] There is: ")] == [
+        f"[restaurant] There is: {known}." for known in menu[: menu.index(dish) + 1]
+    ]
