@@ -5,6 +5,10 @@
 
 #include "py_errors.h"
 
+#if PY_VERSION_HEX < 0x030D0000
+extern "C" void _PyErr_WriteUnraisableMsg(const char* message, PyObject* object);
+#endif
+
 namespace boc::py {
 
 void Failures::add(Payload& payload) {
@@ -13,10 +17,29 @@ void Failures::add(Payload& payload) {
 }
 
 void Failures::look(Payload& payload) noexcept {
+  if (payload.cancelled) name_cancellation(payload);
   if (!payload.failed || payload.looked) return;
   std::lock_guard guard(mutex_);
   payload.looked = true;
   unseen_.erase(&payload);
+}
+
+// The error of a dropped behavior is made when somebody looks, which mostly nobody does.
+void Failures::name_cancellation(Payload& payload) noexcept {
+  raise_error("CancelledError", PyUnicode_FromString("the behavior was cancelled before it began"));
+  PyObject* error = take_exception();
+  PyObject* old = nullptr;
+  {
+    std::lock_guard guard(mutex_);
+    if (payload.cancelled) {
+      old = payload.value;
+      payload.value = error;
+      payload.cancelled = false;
+      error = nullptr;
+    }
+  }
+  Py_XDECREF(old);
+  Py_XDECREF(error);
 }
 
 void Failures::drop(Payload& payload) noexcept {
@@ -49,16 +72,18 @@ void Failures::report_all() noexcept {
 
 void Failures::report(PyObject* error, PyObject* origin) noexcept {
   PyObject* raised = take_exception();
-  Ref hook(PySys_GetObject("unraisablehook"));  // borrowed: given back below
-  if (hook) Py_INCREF(hook.get());
-  Ref type(module_attribute("sys", "UnraisableHookArgs"));
-  Ref message(PyUnicode_FromFormat("The exception of behavior %S was never looked at", origin ? origin : Py_None));
-  if (hook && type && message) {
-    Ref fields(PyTuple_Pack(5, Py_TYPE(error), error, Py_None, message.get(), Py_None));
-    Ref args(fields ? PyObject_CallOneArg(type.get(), fields.get()) : nullptr);
-    Ref done(args ? PyObject_CallOneArg(hook.get(), args.get()) : nullptr);
-  }
-  if (PyErr_Occurred()) PyErr_WriteUnraisable(error);
+  const char* place = origin ? PyUnicode_AsUTF8(origin) : nullptr;
+  PyErr_Clear();
+  raise_exception(Py_NewRef(error));
+#if PY_VERSION_HEX >= 0x030D0000
+  PyErr_FormatUnraisable("Exception ignored in behavior %s: nobody looked at its result", place ? place : "?");
+#else
+  // These versions put "Exception ignored" in front.
+  PyObject* text = PyUnicode_FromFormat("in behavior %s: nobody looked at its result", place ? place : "?");
+  const char* message = text ? PyUnicode_AsUTF8(text) : nullptr;
+  _PyErr_WriteUnraisableMsg(message ? message : "in a behavior", nullptr);
+  Py_XDECREF(text);
+#endif
   raise_exception(raised);
 }
 

@@ -20,6 +20,7 @@ class Failures {
   void after_fork();
 
  private:
+  void name_cancellation(Payload& payload) noexcept;
   static void report(PyObject* error, PyObject* origin) noexcept;
 
   Mutex mutex_;  // never held while Python code runs

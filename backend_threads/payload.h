@@ -20,6 +20,7 @@ struct Payload : Cown {
   atomic<uint32_t> pending{0};  // behaviors scheduled on it that have not ended, for repr
   bool failed = false;
   bool looked = false;
+  bool cancelled = false;  // failed, and the CancelledError is made when somebody looks; value is None until then
   atomic<bool> registered{false};  // has been pickled: known to the registry of live cowns
 
   Payload(PyObject* stolen, uint32_t g) : value(stolen), generation(g) {}

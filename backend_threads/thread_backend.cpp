@@ -25,12 +25,6 @@ struct Attached {
   PyThreadState* parked = nullptr;
 };
 
-PyObject* cancelled_error(PyBehavior& behavior) {
-  raise_error("CancelledError", PyUnicode_FromString("the behavior was cancelled before it began"));
-  (void)behavior;
-  return take_exception();
-}
-
 void drop_dead(Backend& backend, Context& here) noexcept {
   while (Cown* dead = here.dead) {
     here.dead = dead->next_dead;
@@ -89,20 +83,18 @@ void ThreadBackend::fail(PyBehavior& b, PyObject* error) noexcept {
   result.value = error;
   result.failed = true;
   result.origin = describe_site(b.code);
-  // A cancelled behavior did not fail: whoever cancelled knows.
-  Ref cancelled(module_attribute("bocpy._errors", "CancelledError"));
-  if (cancelled && PyErr_GivenExceptionMatches(error, cancelled.get())) {
-    result.looked = true;
-  } else {
-    try {
-      failures_.add(result);
-    } catch (const std::bad_alloc&) {
-      result.looked = true;  // no memory to remember it: it can still be looked at
-    }
-    if (on_failure && b.scope) on_failure(*b.scope, result);
+  try {
+    failures_.add(result);
+  } catch (const std::bad_alloc&) {
+    result.looked = true;  // no memory to remember it: it can still be looked at
   }
-  PyErr_Clear();
+  if (on_failure && b.scope) on_failure(*b.scope, result);
   Py_DECREF(old);
+}
+
+void ThreadBackend::cancel(PyBehavior& b) noexcept {
+  // Not a failure to report: whoever cancelled knows.
+  b.result->failed = b.result->looked = b.result->cancelled = true;
 }
 
 void ThreadBackend::store(PyBehavior& b, PyObject* value) noexcept {
@@ -144,7 +136,7 @@ void ThreadBackend::run(Worker& worker, Behavior& behavior, bool cancelled) noex
   if (here.dead) drop_dead(*this, here);
   for (Request& r : b.acquired()) static_cast<Payload*>(r.cown)->pending.fetch_sub(1, relaxed);
   if (cancelled) {
-    fail(b, cancelled_error(b));
+    cancel(b);
     clear(b);
   } else {
     call(here, b);
@@ -186,6 +178,7 @@ void ThreadBackend::drop(Cown* cown) noexcept {
     PyObject* raised = take_exception();
     Py_DECREF(payload->value);
     Py_XDECREF(payload->origin);
+    PyErr_Clear();
     raise_exception(raised);
     delete payload;
     payload = static_cast<Payload*>(waiting);

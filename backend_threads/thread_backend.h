@@ -26,6 +26,8 @@ class ThreadBackend final : public Backend {
   static void clear(PyBehavior& behavior) noexcept;
   // Stores `error` (stolen) as the outcome of the behavior.
   void fail(PyBehavior& behavior, PyObject* error) noexcept;
+  // The behavior was dropped before it began.
+  static void cancel(PyBehavior& behavior) noexcept;
   // Called for a behavior that failed in an explicit scope, so that the scope can collect it.
   void (*on_failure)(Scope& scope, Payload& result) = nullptr;
 

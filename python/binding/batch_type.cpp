@@ -1,7 +1,6 @@
 #include "batch_type.h"
 
 #include "collect.h"
-#include "py_errors.h"
 #include "runtime.h"
 
 namespace boc::py {
@@ -24,10 +23,7 @@ void close_batch(Batch& batch) noexcept {
 void cancel_batch(Batch& batch) noexcept {
   PyObject* raised = take_exception();
   close_batch(batch);
-  for (PyBehavior* b : batch.members) {
-    raise_error("CancelledError", PyUnicode_FromString("the batch was left by an exception: nothing of it was scheduled"));
-    cancel_unscheduled(*b, take_exception());
-  }
+  for (PyBehavior* b : batch.members) cancel_unscheduled(*b);
   raise_exception(raised);
 }
 

@@ -139,6 +139,7 @@ PyObject* collect(PyObject* argument, size_t& requests) {
 }
 
 PyObject* schedule_call(const Parameters& p, PyObject* callable, PyObject* const* extras, Py_ssize_t n, Scope* scope) {
+  if (runtime().refuse_closed() < 0) return nullptr;
   CallPlan plan;
   if (plan_call(callable, p.count, n, &plan) < 0) return nullptr;
   const auto nargs = static_cast<size_t>((plan.self ? 1 : 0) + p.count + n + plan.captures);
@@ -189,10 +190,10 @@ PyBehavior* make_plain(PyObject* target, Scope* scope, PyObject** result_out) {
   return nullptr;
 }
 
-void cancel_unscheduled(PyBehavior& b, PyObject* error) noexcept {
+void cancel_unscheduled(PyBehavior& b) noexcept {
   for (Request& r : b.acquired()) static_cast<Payload*>(r.cown)->pending.fetch_sub(1, relaxed);
   if (b.info) count_site(b.info, context().shard, -1);
-  runtime().backend().fail(b, error);
+  ThreadBackend::cancel(b);
   ThreadBackend::clear(b);
   Py_CLEAR(b.code);
   // Only the result is queued anywhere: its request is all that is released.

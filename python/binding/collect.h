@@ -26,7 +26,7 @@ PyObject* schedule_call(const Parameters& parameters, PyObject* callable, PyObje
 // Counted in `scope`, not scheduled yet. Null with an error.
 PyBehavior* make_plain(PyObject* target, Scope* scope, PyObject** result_out);
 
-// Unmakes a member of a batch that will not be scheduled: its result gets the error (stolen).
-void cancel_unscheduled(PyBehavior& behavior, PyObject* error) noexcept;
+// Unmakes a member of a batch that will not be scheduled: its result is a CancelledError.
+void cancel_unscheduled(PyBehavior& behavior) noexcept;
 
 }  // namespace boc::py

@@ -57,6 +57,7 @@ void cown_dealloc(PyObject* self) {
   Payload* payload = self_of(self)->payload;
   type->tp_free(self);
   Py_DECREF(type);
+  // Saves and restores an error that may be passing through.
   if (payload && payload->unref()) runtime().backend().drop(payload);
 }
 

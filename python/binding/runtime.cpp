@@ -16,17 +16,15 @@ unsigned long main_thread = 0;
 
 bool on_main_thread() noexcept { return PyThread_get_thread_ident() == main_thread; }
 
-// Detaches this thread for the length of a scope: nothing of ours waits while it keeps others from Python.
-class Detached {
- public:
-  Detached() : state_(PyEval_SaveThread()) {}
-  ~Detached() { PyEval_RestoreThread(state_); }
-
- private:
-  PyThreadState* state_;
-};
-
 }  // namespace
+
+Detached::~Detached() {
+  if (the_runtime->closed() && !on_main_thread()) {
+    // A daemon thread while the interpreter ends: attaching would end the thread in the middle of this frame.
+    for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+  }
+  PyEval_RestoreThread(state_);
+}
 
 Runtime& runtime() noexcept { return *the_runtime; }
 
@@ -36,13 +34,16 @@ void make_runtime() {
   main_thread = PyThread_get_thread_ident();
 }
 
+int Runtime::refuse_closed() {
+  if (!closed_.load(relaxed)) return 0;
+  PyErr_SetString(PyExc_RuntimeError,
+                  "the interpreter is shutting down: behaviors can no longer be scheduled; schedule them before the "
+                  "program's last exit handler has run");
+  return -1;
+}
+
 int Runtime::start(unsigned workers) {
-  if (closed_) {
-    PyErr_SetString(PyExc_RuntimeError,
-                    "the interpreter is shutting down: behaviors can no longer be scheduled; schedule them before the "
-                    "program's last exit handler has run");
-    return -1;
-  }
+  if (refuse_closed() < 0) return -1;
   const char* failure = nullptr;
   {
     Detached detached;
@@ -128,7 +129,6 @@ int raise_timeout(const char* what, double seconds) {
   return -1;
 }
 
-int refuse_in_behavior(const char* what) {
   Context& c = context();
   if (c.current) {
     PyErr_Format(PyExc_RuntimeError,
@@ -137,7 +137,11 @@ int refuse_in_behavior(const char* what) {
                  what);
     return -1;
   }
-  if (c.batch) {
+  return 0;
+}
+
+int refuse_in_batch(const char* what) {
+  if (context().batch) {
     PyErr_Format(PyExc_RuntimeError,
                  "%s inside an open batch would wait for behaviors that are scheduled only when the batch ends. Leave "
                  "the `with batch()` block first",
@@ -171,7 +175,6 @@ PyObject* py_quiesce(PyObject*, PyObject* args) {
   double timeout;
   const char* what;
   if (!PyArg_ParseTuple(args, "ds", &timeout, &what)) return nullptr;
-  if (refuse_in_behavior(what) < 0) return nullptr;
   int idle = wait_idle(runtime().scheduler().root(), monotonic_now() + timeout, what);
   if (idle < 0 || (idle == 0 && raise_timeout(what, timeout) < 0)) return nullptr;
   Py_RETURN_NONE;
@@ -202,7 +205,7 @@ PyObject* py_stats(PyObject*, PyObject*) {
     Ref item(Py_BuildValue(
         "{sIsKsKsKsKsKsKsKsKsKsKsKsKsK}", "worker_index", i, "executed", n(s.executed), "cancelled", n(s.cancelled),
         "dispatched", n(s.scheduled), "popped_next", n(s.from_next), "popped_local", n(s.from_queue),
-        "popped_injector", n(s.from_injector), "popped_via_steal", n(s.stolen), "batch_resets", n(s.streaks_cut),
+        "popped_injector", n(s.from_injector), "stolen", n(s.stolen), "batch_resets", n(s.streaks_cut),
         "steal_attempts", n(s.steal_attempts), "steal_failures", n(s.steal_failures), "parked", n(s.parked),
         "parks_cancelled", n(s.parks_cancelled), "wakes", n(s.wakes)));
     if (!item || PyList_Append(list, item.get()) < 0) {
@@ -233,7 +236,6 @@ PyObject* py_release_all(PyObject*, PyObject*) {
   Py_RETURN_NONE;
 }
 
-PyObject* py_in_behavior(PyObject*, PyObject*) { return PyBool_FromLong(context().current != nullptr); }
 
 // In the child of a fork: the parent's workers are not here, and its cowns stay its own.
 PyObject* py_after_fork(PyObject*, PyObject*) {
@@ -266,7 +268,6 @@ PyMethodDef runtime_methods[] = {
     {"_cancel_all", py_cancel_all, METH_NOARGS, nullptr},
     {"_close", py_close, METH_NOARGS, nullptr},
     {"_release_all", py_release_all, METH_NOARGS, nullptr},
-    {"_in_behavior", py_in_behavior, METH_NOARGS, nullptr},
     {"_after_fork", py_after_fork, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 

@@ -32,6 +32,9 @@ class Runtime {
 
   // No behaviors can run any more: the interpreter ends.
   void close() noexcept { closed_ = true; }
+  bool closed() const noexcept { return closed_.load(acquire); }
+  // -1 with RuntimeError once closed.
+  int refuse_closed();
 
  private:
   ThreadBackend backend_;
@@ -61,9 +64,22 @@ std::chrono::nanoseconds sleep_slice(double deadline) noexcept;
 // After each slice: signals. 0, or -1 with an error.
 int look_around();
 
+// Detaches this thread from Python for the length of a block: nothing of ours waits while it keeps others out.
+class Detached {
+ public:
+  Detached() : state_(PyEval_SaveThread()) {}
+  ~Detached();
+  Detached(const Detached&) = delete;
+  Detached& operator=(const Detached&) = delete;
+
+ private:
+  PyThreadState* state_;
+};
+
 // Raises TimeoutError saying what is pending. Returns -1.
 int raise_timeout(const char* what, double seconds);
-// For functions that make no sense in a behavior or an open batch: -1 with RuntimeError.
+// For functions that make no sense in a behavior, or in an open batch: -1 with RuntimeError.
 int refuse_in_behavior(const char* what);
+int refuse_in_batch(const char* what);
 
 }  // namespace boc::py

@@ -179,7 +179,7 @@ PyObject* scope_exit(PyObject* o, PyObject* args) {
     scope.cancel();
     close(self, scope);
     if (raised) Py_RETURN_FALSE;
-    refuse_in_behavior("the exit of a scope");
+    refuse_in_batch("the exit of a scope");
     return nullptr;
   }
   int idle = wait_idle(scope, FOREVER, "the exit of a scope");
@@ -212,7 +212,7 @@ PyObject* scope_wait(PyObject* o, PyObject* args, PyObject* kwargs) {
     if (seconds == -1.0 && PyErr_Occurred()) return nullptr;
     if (std::isnan(seconds) || seconds < 0) seconds = 0;
   }
-  if (refuse_in_behavior("scope.wait()") < 0) return nullptr;
+  if (refuse_in_behavior("scope.wait()") < 0 || refuse_in_batch("scope.wait()") < 0) return nullptr;
   Borrowed scope(scope_of(o));
   if (!scope.get()) return nothing_or_refuse(scope_of(o));
   int idle = wait_idle(*scope.get(), monotonic_now() + seconds, "scope.wait()");

@@ -69,9 +69,11 @@ int await_turn(Turn& turn, double timeout, const char* what) {
       abandon(turn);
       return -1;
     }
-    PyThreadState* state = PyEval_SaveThread();
-    bool ready = turn.turn.wait_for(sleep_slice(deadline));
-    PyEval_RestoreThread(state);
+    bool ready;
+    {
+      Detached detached;
+      ready = turn.turn.wait_for(sleep_slice(deadline));
+    }
     if (look_around() < 0) {
       abandon(turn);
       return -1;
@@ -89,7 +91,7 @@ int check_usable(Payload* payload, const char* what) {
   if (payload->batch) {
     PyErr_Format(PyExc_RuntimeError,
                  "%s on the result of a behavior whose batch is still open would wait for ever: it is scheduled when "
-                 "the `with batch()` block of the other thread ends",
+                 "the `with batch()` block ends",
                  what);
     return -1;
   }

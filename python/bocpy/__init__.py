@@ -14,7 +14,13 @@ A :class:`Cown` owns a value. ``@when(a, b)`` schedules a function that runs onc
 
 from __future__ import annotations
 
-from . import _config, _install_check, _runtime
+from typing import TYPE_CHECKING, Any
+
+# What the native part looks up while it schedules: there before the first @when, also when the interpreter ends.
+from . import _analysis as _analysis
+from . import _codec as _codec
+from . import _install_check, _runtime
+from . import _reports as _reports
 from ._bocpy import Cown, batch, hold, read, scope, when, whencall
 from ._config import WORKER_COUNT, backend
 from ._errors import TransferError
@@ -43,7 +49,13 @@ _runtime.install()
 _install_check.warn_about_twin(__file__)
 
 
-def __getattr__(name: str) -> object:
+if TYPE_CHECKING:
+    from ._errors import CancelledError
+
+    __version__: str
+
+
+def __getattr__(name: str) -> Any:
     # Both need modules that most programs never use.
     if name == "CancelledError":
         from ._errors import CancelledError
@@ -54,5 +66,3 @@ def __getattr__(name: str) -> object:
 
         return version()
     raise AttributeError(f"module 'bocpy' has no attribute {name!r}")
-
-

@@ -7,6 +7,8 @@ import sys
 
 from . import _bocpy
 
+MOST_WORKERS = 4096
+
 
 def choose_backend(wanted: str | None) -> str:
     """The name of the backend for the value of ``BOCPY_BACKEND`` (None: unset).
@@ -52,7 +54,7 @@ def count_workers(wanted: str | None) -> int:
             number = int(wanted)
         except ValueError:
             number = 0
-        if number >= 1:
+        if 1 <= number <= MOST_WORKERS:
             return number
     try:
         cpus = len(os.sched_getaffinity(0))

@@ -8,10 +8,10 @@ import os
 import sys
 import threading
 import warnings
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, overload
 
 from . import _bocpy
-from ._config import WORKER_COUNT, gil_came_back
+from ._config import MOST_WORKERS, WORKER_COUNT, gil_came_back
 
 _FOREVER = 1e9  # seconds; longer timeouts mean no timeout
 
@@ -43,8 +43,8 @@ def start(worker_count: int | None = None, module: tuple[str, str | None] | None
             raise TypeError(f"worker_count is an int or None, not {type(worker_count).__name__}")
         if worker_count < 1:
             raise ValueError(f"worker_count is at least 1, not {worker_count}")
-        if worker_count > 4096:
-            raise ValueError(f"worker_count is at most 4096, not {worker_count}")
+        if worker_count > MOST_WORKERS:
+            raise ValueError(f"worker_count is at most {MOST_WORKERS}, not {worker_count}")
     if module is not None:
         _check_module(module)
     if _bocpy._running():
@@ -78,6 +78,8 @@ def _check_module(module: object) -> None:
 def _seconds(timeout: float | None) -> float:
     if timeout is None:
         return math.inf
+    if isinstance(timeout, (str, bytes)):
+        raise TypeError(f"timeout is a number of seconds or None, not {type(timeout).__name__}")
     seconds = float(timeout)
     if math.isnan(seconds) or seconds < 0:
         return 0.0
@@ -88,6 +90,34 @@ def _outcome(stats: list[dict[str, int]] | None, noticeboard: dict[str, Any] | N
     if stats is not None and noticeboard is not None:
         return WaitResult(stats, noticeboard)
     return stats if stats is not None else noticeboard
+
+
+@overload
+def quiesce(
+    timeout: float | None = None, *, stats: Literal[False] = False, noticeboard: Literal[False] = False
+) -> None: ...
+
+
+@overload
+def quiesce(
+    timeout: float | None = None, *, stats: Literal[True], noticeboard: Literal[False] = False
+) -> list[dict[str, int]]: ...
+
+
+@overload
+def quiesce(
+    timeout: float | None = None, *, stats: Literal[False] = False, noticeboard: Literal[True]
+) -> dict[str, Any]: ...
+
+
+@overload
+def quiesce(timeout: float | None = None, *, stats: Literal[True], noticeboard: Literal[True]) -> WaitResult: ...
+
+
+@overload
+def quiesce(
+    timeout: float | None = None, *, stats: bool = False, noticeboard: bool = False
+) -> list[dict[str, int]] | dict[str, Any] | WaitResult | None: ...
 
 
 def quiesce(timeout: float | None = None, *, stats: bool = False, noticeboard: bool = False) -> Any:
@@ -103,6 +133,34 @@ def quiesce(timeout: float | None = None, *, stats: bool = False, noticeboard: b
     _bocpy._quiesce(_seconds(timeout), "quiesce()")
     counted = (_bocpy._stats() if _bocpy._running() else []) if stats else None
     return _outcome(counted, {} if noticeboard else None)
+
+
+@overload
+def wait(
+    timeout: float | None = None, *, stats: Literal[False] = False, noticeboard: Literal[False] = False
+) -> None: ...
+
+
+@overload
+def wait(
+    timeout: float | None = None, *, stats: Literal[True], noticeboard: Literal[False] = False
+) -> list[dict[str, int]]: ...
+
+
+@overload
+def wait(
+    timeout: float | None = None, *, stats: Literal[False] = False, noticeboard: Literal[True]
+) -> dict[str, Any]: ...
+
+
+@overload
+def wait(timeout: float | None = None, *, stats: Literal[True], noticeboard: Literal[True]) -> WaitResult: ...
+
+
+@overload
+def wait(
+    timeout: float | None = None, *, stats: bool = False, noticeboard: bool = False
+) -> list[dict[str, int]] | dict[str, Any] | WaitResult | None: ...
 
 
 def wait(timeout: float | None = None, *, stats: bool = False, noticeboard: bool = False) -> Any:
@@ -125,9 +183,13 @@ def wait(timeout: float | None = None, *, stats: bool = False, noticeboard: bool
     return _outcome(counted, {} if noticeboard else None)
 
 
+_interrupted_at_end = False  # Ctrl-C while the program was draining
+
+
 def _drain(*, last: bool) -> None:
     """Run everything scheduled to its end when the program ends, as concurrent.futures does."""
-    interrupted = _ended_by_interrupt()
+    global _interrupted_at_end
+    interrupted = _interrupted_at_end or _ended_by_interrupt()
     if interrupted:
         _bocpy._cancel_all()
     while True:
@@ -138,7 +200,7 @@ def _drain(*, last: bool) -> None:
         except KeyboardInterrupt:
             if interrupted:
                 _leave_at_once()
-            interrupted = True
+            interrupted = _interrupted_at_end = True
             _bocpy._cancel_all()
         except RuntimeError:
             # This thread ends while it holds a cown that something waits for.
@@ -149,12 +211,16 @@ def _ended_by_interrupt() -> bool:
     return not hasattr(sys, "ps1") and getattr(sys, "last_type", None) is KeyboardInterrupt
 
 
-def _leave_at_once() -> None:
+def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except Exception:  # noqa: BLE001 - nothing may keep a second Ctrl-C from ending the program
+        except Exception:
             continue
+
+
+def _leave_at_once() -> None:
+    _flush()
     os._exit(130)
 
 
@@ -166,6 +232,19 @@ def _at_exit() -> None:
     _drain(last=True)
     _bocpy._report_failures()
     _bocpy._close()
+    if _interrupted_at_end:
+        _end_as_interrupted()
+
+
+def _end_as_interrupted() -> None:
+    """End like a program that Ctrl-C has ended: by that signal. The exit code was settled before the draining."""
+    import signal
+
+    atexit.unregister(_at_exit)
+    atexit._run_exitfuncs()  # those registered before ours
+    _flush()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def _after_fork_in_child() -> None:
