@@ -72,14 +72,17 @@ void Failures::report_all() noexcept {
 
 void Failures::report(PyObject* error, PyObject* origin) noexcept {
   PyObject* raised = take_exception();
-  const char* place = origin ? PyUnicode_AsUTF8(origin) : nullptr;
+  // The default hook shows neither causes nor notes, where the behavior's own traceback is: it goes into the text.
+  Ref describe(module_attribute("bocpy._reports", "describe_failure"));
+  Ref said(describe ? PyObject_CallFunctionObjArgs(describe.get(), error, origin ? origin : Py_None, nullptr) : nullptr);
+  const char* place = said ? PyUnicode_AsUTF8(said.get()) : nullptr;
   PyErr_Clear();
   raise_exception(Py_NewRef(error));
 #if PY_VERSION_HEX >= 0x030D0000
-  PyErr_FormatUnraisable("Exception ignored in behavior %s: nobody looked at its result", place ? place : "?");
+  PyErr_FormatUnraisable("Exception ignored in behavior %s", place ? place : "?");
 #else
   // These versions put "Exception ignored" in front.
-  PyObject* text = PyUnicode_FromFormat("in behavior %s: nobody looked at its result", place ? place : "?");
+  PyObject* text = PyUnicode_FromFormat("in behavior %s", place ? place : "?");
   const char* message = text ? PyUnicode_AsUTF8(text) : nullptr;
   _PyErr_WriteUnraisableMsg(message ? message : "in a behavior", nullptr);
   Py_XDECREF(text);

@@ -8,7 +8,6 @@
 namespace boc {
 
 void Worker::loop() noexcept {
-  bool running = true;
   try {
     scheduler_.backend_.worker_started(*this);
     scheduler_.worker_began(nullptr);
@@ -16,14 +15,12 @@ void Worker::loop() noexcept {
     scheduler_.worker_began(std::current_exception());
     return;
   }
-  while (running) {
+  for (;;) {
     Behavior* behavior = run_local();
     if (!behavior) behavior = steal();
-    if (behavior) {
-      execute(*behavior);
-    } else {
-      running = park();
-    }
+    if (!behavior) behavior = park();
+    if (!behavior) break;
+    execute(*behavior);
   }
   BOC_INVARIANT(queue_.empty() && next_ == nullptr && credits_ == 0, "W2");
   scheduler_.backend_.worker_stopping(*this);
@@ -76,6 +73,11 @@ Behavior* Worker::take_from_injector() noexcept {
 }
 
 Behavior* Worker::search() noexcept {
+  // Its own queue too: giving credits back may have ended a scope, and with that made something ready here.
+  if (Behavior* behavior = queue_.pop()) {
+    stats_.from_queue.add();
+    return behavior;
+  }
   if (Behavior* behavior = take_from_injector()) return behavior;
   const unsigned n = scheduler_.worker_count();
   for (unsigned i = 0; i < n; ++i) {
@@ -110,7 +112,7 @@ Behavior* Worker::steal() noexcept {
   return behavior;  // null: still counted as searching, park() ends that
 }
 
-bool Worker::park() noexcept {
+Behavior* Worker::park() noexcept {
   IdleSet& idle = scheduler_.idle_;
   for (;;) {
     idle.announce_sleep(parker_);
@@ -126,13 +128,11 @@ bool Worker::park() noexcept {
     // Searching again, either way (I3).
     if (Behavior* behavior = search()) {
       end_search();
-      BOC_INVARIANT(next_ == nullptr, "W1");
-      next_ = behavior;
-      return true;
+      return behavior;
     }
     if (scheduler_.stopping() && !scheduler_.has_work()) {
       end_search();
-      return false;
+      return nullptr;
     }
   }
 }

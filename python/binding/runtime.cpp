@@ -129,8 +129,8 @@ int raise_timeout(const char* what, double seconds) {
   return -1;
 }
 
-  Context& c = context();
-  if (c.current) {
+int refuse_in_behavior(const char* what) {
+  if (context().current) {
     PyErr_Format(PyExc_RuntimeError,
                  "%s inside a behavior would block its worker, and could wait for the behavior itself. Schedule what "
                  "comes next with @when on the cowns or results it needs",
@@ -175,6 +175,7 @@ PyObject* py_quiesce(PyObject*, PyObject* args) {
   double timeout;
   const char* what;
   if (!PyArg_ParseTuple(args, "ds", &timeout, &what)) return nullptr;
+  if (refuse_in_behavior(what) < 0 || refuse_in_batch(what) < 0) return nullptr;
   int idle = wait_idle(runtime().scheduler().root(), monotonic_now() + timeout, what);
   if (idle < 0 || (idle == 0 && raise_timeout(what, timeout) < 0)) return nullptr;
   Py_RETURN_NONE;

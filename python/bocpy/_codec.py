@@ -189,7 +189,7 @@ class _CopyPickler(ValuePickler):
 
 class _CopyUnpickler(pickle.Unpickler):
     def __init__(self, file: io.BytesIO, refs: list[Any], buffers: Iterable[Any]) -> None:
-        self.persistent_load = refs.__getitem__  # type: ignore[method-assign, assignment]
+        self.persistent_load = refs.__getitem__  # type: ignore[method-assign]
         super().__init__(file, buffers=buffers)
 
 

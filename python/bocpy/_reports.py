@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 
+from ._errors import BehaviorTraceback, TracebackNote
+
 if sys.version_info < (3, 11):
-    from exceptiongroup import ExceptionGroup
+    from exceptiongroup import BaseExceptionGroup
 
 
 def describe_timeout(what: str, seconds: float, places: list[tuple[str, int, int]]) -> str:
@@ -25,18 +27,18 @@ def describe_timeout(what: str, seconds: float, places: list[tuple[str, int, int
     return "\n".join(lines)
 
 
+def describe_failure(failure: BaseException, origin: str | None) -> str:
+    """What the report of a failure that nobody has looked at says before the exception itself."""
+    text = f"{origin or '?'}: nobody looked at its result"
+    told = failure.__cause__ if isinstance(failure.__cause__, BehaviorTraceback) else None
+    notes = [str(note) for note in getattr(failure, "__notes__", ()) if isinstance(note, TracebackNote)]
+    return "\n".join([text, *([str(told)] if told else []), *notes])
+
+
 def failure_group(failures: list[BaseException]) -> BaseException:
-    """What a scope raises at its exit for the failures that nobody has looked at."""
+    """What a scope raises at its exit for the failures that nobody has looked at.
+
+    An ExceptionGroup if all of them are Exceptions, else a BaseExceptionGroup.
+    """
     many = len(failures)
-    message = f"{many} behavior{'' if many == 1 else 's'} failed in the scope"
-    if all(isinstance(failure, Exception) for failure in failures):
-        return ExceptionGroup(message, failures)  # type: ignore[type-var]
-    return _base_group(message, failures)
-
-
-def _base_group(message: str, failures: list[BaseException]) -> BaseException:
-    if sys.version_info >= (3, 11):
-        return BaseExceptionGroup(message, failures)
-    from exceptiongroup import BaseExceptionGroup as Group
-
-    return Group(message, failures)
+    return BaseExceptionGroup(f"{many} behavior{'' if many == 1 else 's'} failed in the scope", failures)

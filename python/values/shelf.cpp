@@ -1,6 +1,8 @@
 #include "shelf.h"
 
 #include <algorithm>
+#include <atomic>
+#include <iterator>
 #include <new>
 
 #include "clone.h"

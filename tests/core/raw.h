@@ -3,6 +3,7 @@
 
 #include <initializer_list>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "boc/protocol.h"
@@ -26,7 +27,7 @@ struct Step : Behavior {
   explicit Step(std::initializer_list<Use> uses, Cell* result = nullptr) : memory_((uses.size() + 1) * sizeof(Request)) {
     requests = reinterpret_cast<Request*>(memory_.data());
     Request* at = requests;
-    for (const Use& u : uses) new (at++) Request(u.cown, this, u.read ? Request::READ : 0);
+    for (const Use& u : uses) new (at++) Request(u.cown, this, u.read ? uint32_t{Request::READ} : 0u);
     request_count = static_cast<uint32_t>(uses.size());
     prepare(*this);
     if (result) hold_result(*this, result);

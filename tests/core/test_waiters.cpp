@@ -15,7 +15,7 @@ struct Hold final : detail::NativeBehavior {
     lane = Lane::WAITER;
     waiter = &turn;
     requests = reinterpret_cast<Request*>(storage);
-    for (Cown* c : cowns) new (requests + request_count++) Request(c, this, reads ? Request::READ : 0);
+    for (Cown* c : cowns) new (requests + request_count++) Request(c, this, reads ? uint32_t{Request::READ} : 0u);
     prepare(*this);
     live.fetch_add(1);
   }

@@ -165,7 +165,7 @@ def test_ends_the_program(end: str, workers: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("end", ["", "sys.exit(3)", "raise ValueError"])
 def test_while_draining(end: str, workers: int, tmp_path: Path) -> None:
     """The program is at its end already, and waits for what is scheduled: the same."""
-    source = QUEUE_BEHIND.format(end=f"sys.stdout.write('end of main\\\\n'); sys.stdout.flush()\n    {end}")
+    source = QUEUE_BEHIND.format(end=f"sys.stdout.write('end of main\\n'); sys.stdout.flush()\n    {end}")
     gate = tmp_path / "gate"
     with started(source, str(gate), workers=workers) as program:
         program.expect("running", "end of main")

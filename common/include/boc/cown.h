@@ -36,7 +36,9 @@ struct Cown {
   [[nodiscard]] bool unref() noexcept {
     // Release and acquire are each other's partners: what every former owner did with the payload comes before
     // its destruction by the last one.
-    return only_reference() || refs.fetch_sub(1, acq_rel) == 1;
+    if (!only_reference()) return refs.fetch_sub(1, acq_rel) == 1;
+    refs.store(0, relaxed);
+    return true;
   }
 
   // C4: the caller's reference is the last there is, and there will be no other. False if in doubt.

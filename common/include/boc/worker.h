@@ -44,7 +44,7 @@ class Worker {
   void loop() noexcept;  // the thread
   Behavior* run_local() noexcept;
   Behavior* steal() noexcept;
-  bool park() noexcept;  // false: the scheduler stops
+  Behavior* park() noexcept;  // null: the scheduler stops
 
   Behavior* take_from_injector() noexcept;
   Behavior* search() noexcept;
