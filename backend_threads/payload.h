@@ -1,6 +1,7 @@
 // What the threads backend keeps behind a cown, and what it runs: plain references to Python objects.
 #pragma once
 
+#include "boc/pool.h"
 #include "boc/scheduler.h"
 #include "code_info.h"
 #include "compat.h"
@@ -10,20 +11,22 @@ namespace boc::py {
 struct Batch;
 
 // Invariants
-//   P1  value is never null and belongs to whoever holds the cown (or to the window after wait(), see access.h).
-//   P2  failed without looked: the failure is listed in Failures until somebody looks, or it is reported.
-struct Payload : Cown {
-  PyObject* value;             // strong
-  PyObject* origin = nullptr;  // strong; of a failed result: "name (file:line)"
-  Batch* batch = nullptr;      // the open batch of the behavior that will make this result
-  uint32_t generation;         // of the process (counts forks): a child does not touch its parent's cowns
+//   P1  value is never null and belongs to whoever holds the cown (or to the window after wait(), see
+//   access.h). P2  failed without looked: the failure is listed in Failures until somebody looks, or it is
+//   reported.
+struct Payload : Cown, Pooled {
+  PyObject* value;              // strong
+  PyObject* origin = nullptr;   // strong; of a failed result: "name (file:line)"
+  Batch* batch = nullptr;       // the open batch of the behavior that will make this result
+  uint32_t generation;          // of the process (counts forks): a child does not touch its parent's cowns
   atomic<uint32_t> pending{0};  // behaviors scheduled on it that have not ended, for repr
   bool failed = false;
   bool looked = false;
-  bool cancelled = false;  // failed, and the CancelledError is made when somebody looks; value is None until then
+  bool cancelled =
+      false;  // failed, and the CancelledError is made when somebody looks; value is None until then
   atomic<bool> registered{false};  // has been pickled: known to the registry of live cowns
 
-  Payload(PyObject* stolen, uint32_t g) : value(stolen), generation(g) {}
+  Payload(PyObject* stolen, uint32_t g) noexcept : value(stolen), generation(g) {}
 };
 
 // A behavior in Python. One block: this, args, requests, the result's request.

@@ -61,13 +61,13 @@ void ThreadBackend::after_park(Worker& worker) noexcept {
   PyEval_RestoreThread(static_cast<Attached*>(worker.backend_data)->parked);
 }
 
-void ThreadBackend::breathe(Worker& worker) noexcept {
+void ThreadBackend::breathe(Worker&) noexcept {
 #ifndef Py_GIL_DISABLED
-  // Bodies that never run bytecode would keep the lock for ever.
-  before_park(worker);
-  after_park(worker);
-#else
-  (void)worker;
+  // Bodies that never run bytecode would keep the lock for ever. Only bytecode gives it to a thread that asks
+  // for it: letting go and taking it again at once just wakes that thread up, for nothing and before it has
+  // asked.
+  Py_XDECREF(PyObject_CallNoArgs(breath_));
+  PyErr_Clear();
 #endif
 }
 
@@ -147,7 +147,8 @@ void ThreadBackend::run(Worker& worker, Behavior& behavior, bool cancelled) noex
 
 void ThreadBackend::retire(Behavior& behavior) noexcept {
   if (behavior.lane != Lane::WAITER) {
-    ::operator delete(&static_cast<PyBehavior&>(behavior));
+    auto& b = static_cast<PyBehavior&>(behavior);
+    pool_free(&b, b.bytes);
     return;
   }
   auto& turn = static_cast<Turn&>(behavior);
@@ -157,8 +158,9 @@ void ThreadBackend::retire(Behavior& behavior) noexcept {
     r.cown->next_dead = here.dead;  // dropped later: no user code in here
     here.dead = r.cown;
   }
+  const uint32_t bytes = turn.bytes;
   turn.~Turn();
-  ::operator delete(&turn);
+  pool_free(&turn, bytes);
 }
 
 void ThreadBackend::drop(Cown* cown) noexcept {
@@ -187,6 +189,21 @@ void ThreadBackend::drop(Cown* cown) noexcept {
   dropping = false;
 }
 
+void* allocate_block(size_t bytes) noexcept {
+  try {
+    return pool_allocate(bytes);
+  } catch (const std::bad_alloc&) {
+    return PyErr_NoMemory();
+  }
+}
+
+Payload* make_payload(PyObject* stolen) noexcept {
+  void* block = allocate_block(sizeof(Payload));
+  if (block) return new (block) Payload(stolen, generation);
+  Py_DECREF(stolen);
+  return nullptr;
+}
+
 bool is_payload_of_another(PyBehavior& b, PyObject* value, const Payload* except) noexcept {
   for (Request& r : b.acquired()) {
     auto* payload = static_cast<Payload*>(r.cown);
@@ -197,7 +214,8 @@ bool is_payload_of_another(PyBehavior& b, PyObject* value, const Payload* except
 
 PyObject* given_away(PyObject* value, const Payload* receiver) {
   PyBehavior* current = context().current;
-  if (current && !goes_as_is(value) && is_payload_of_another(*current, value, receiver)) return copy_value(value);
+  if (current && !goes_as_is(value) && is_payload_of_another(*current, value, receiver))
+    return copy_value(value);
   return Py_NewRef(value);
 }
 

@@ -9,7 +9,8 @@ namespace boc::py {
 
 class ThreadBackend final : public Backend {
  public:
-  explicit ThreadBackend(PyInterpreterState* interpreter) : interpreter_(interpreter) {}
+  // `breath`: a Python function that does nothing, for breathe(); kept for ever.
+  explicit ThreadBackend(PyObject* breath) noexcept : breath_(breath) {}
 
   void worker_started(Worker& worker) override;
   void worker_stopping(Worker& worker) noexcept override;
@@ -20,6 +21,7 @@ class ThreadBackend final : public Backend {
   void drop(Cown* cown) noexcept override;
   void breathe(Worker& worker) noexcept override;
 
+  PyObject* breath() const noexcept { return breath_; }
   Failures& failures() noexcept { return failures_; }
 
   // Gives up the references of a behavior (Y2); it will not run.
@@ -35,18 +37,24 @@ class ThreadBackend final : public Backend {
   void call(Context& here, PyBehavior& behavior) noexcept;
   void store(PyBehavior& behavior, PyObject* value) noexcept;
 
-  PyInterpreterState* const interpreter_;
+  PyObject* const breath_;
   Failures failures_;
 };
 
 // Counts forks of this process; cowns remember it.
 extern uint32_t generation;
 
+// Memory from the pool; null with MemoryError.
+void* allocate_block(size_t bytes) noexcept;
+// A cown's payload with one reference, of this process; null with MemoryError. The value is stolen either
+// way.
+Payload* make_payload(PyObject* stolen) noexcept;
+
 // True if the behavior holds a cown, other than `except`, whose payload is `value`.
 bool is_payload_of_another(PyBehavior& behavior, PyObject* value, const Payload* except) noexcept;
 
-// `value` as a cown may take it over from the current behavior: a new reference, a copy if it is the payload of
-// another cown that the behavior holds. Null with an error.
+// `value` as a cown may take it over from the current behavior: a new reference, a copy if it is the payload
+// of another cown that the behavior holds. Null with an error.
 PyObject* given_away(PyObject* value, const Payload* receiver);
 
 // Counts behaviors per place for reports of what is pending.

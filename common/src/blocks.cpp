@@ -1,4 +1,5 @@
-// Finds out whether something waits for what a thread holds itself: the one way to wait for ever, told at once.
+// Finds out whether something waits for what a thread holds itself: the one way to wait for ever, told at
+// once.
 #include <unordered_set>
 #include <vector>
 
@@ -7,8 +8,8 @@
 namespace boc {
 namespace {
 
-// Behaviors that cannot go on before the holder releases. They, and all that is queued behind them, stay where they
-// are for the time of the walk; nothing else may be touched, as it could be gone the next moment.
+// Behaviors that cannot go on before the holder releases. They, and all that is queued behind them, stay
+// where they are for the time of the walk; nothing else may be touched, as it could be gone the next moment.
 struct Walk {
   std::unordered_set<Behavior*> seen;
   std::vector<Behavior*> open;
@@ -27,17 +28,24 @@ struct Walk {
     }
   }
 
-  // A reader does not keep the readers behind it waiting: they may run and end at any time. A writer right behind it
-  // waits for it, and so does the writer that waits for the group of active readers that it is in.
+  // A reader does not keep the readers behind it waiting: they may run and end at any time. A writer right
+  // behind it waits for it, and so does the writer that waits for the group of active readers that it is in.
   void follow_reader(Request& request) {
     uintptr_t status = request.status.load(acquire);
-    if (Request::is_link(status) && !Request::links_reader(status)) follow_chain(Request::link_target(status));
+    if (Request::is_link(status) && !Request::links_reader(status))
+      follow_chain(Request::link_target(status));
     if (!request.active.load(acquire)) return;
     if (Request* writer = request.cown->next_writer.load(acquire)) follow_chain(writer);
   }
 
+  // Given up and released: nobody waits for it (V3).
+  static bool passed_on(Request& request) {
+    const Behavior& behavior = *request.behavior;
+    return behavior.lane == Lane::WAITER && behavior.waiter->shares && Waiter::share_of(request).released;
+  }
+
   void follow(Request& request) {
-    if (request.duplicate()) return;
+    if (request.duplicate() || passed_on(request)) return;
     if (request.reads()) {
       follow_reader(request);
     } else {
@@ -48,7 +56,8 @@ struct Walk {
 
 }  // namespace
 
-bool blocks(Behavior& holder, bool (*reaches)(Behavior& waiting, void* argument), void* argument) {
+bool Scheduler::blocks(Behavior& holder, bool (*reaches)(Behavior& waiting, void* argument), void* argument) {
+  std::lock_guard guard(giving_up_);
   Walk walk;
   walk.add(&holder);
   while (!walk.open.empty()) {

@@ -5,7 +5,8 @@ namespace boc {
 namespace {
 
 // The request leaves the queue's end, or waits until whoever has queued behind it has said so (R2).
-// Returns the status that decides what is handed on; READY or READ_OPEN: the queue is empty now. WAIT: it was never in.
+// Returns the status that decides what is handed on; READY or READ_OPEN: the queue is empty now. WAIT: it was
+// never in.
 uintptr_t leave_queue(Request& request, uintptr_t open, Outcome& outcome) noexcept {
   Cown& cown = *request.cown;
   uintptr_t status = request.status.load(acquire);
@@ -23,8 +24,8 @@ uintptr_t leave_queue(Request& request, uintptr_t open, Outcome& outcome) noexce
 
 void release_writer(Request& request, Outcome& outcome) noexcept {
   Cown& cown = *request.cown;
-  // Nobody but the queue knows the cown any more, and looked at after that, nobody has queued up while somebody did:
-  // it ends here, alone with us (C4).
+  // Nobody but the queue knows the cown any more, and looked at after that, nobody has queued up while
+  // somebody did: it ends here, alone with us (C4).
   if (cown.only_reference() && request.status.load(acquire) == Request::READY) {
     cown.last.store(nullptr, relaxed);
     cown.refs.store(0, relaxed);
@@ -37,17 +38,17 @@ void release_writer(Request& request, Outcome& outcome) noexcept {
   if (Request::links_reader(status)) {
     grant_readers(next, outcome);
   } else {
-    resolve(*next.behavior, 1, outcome);  // no reader can be active: this writer was
+    grant(next, outcome);  // no reader can be active: this writer was
   }
 }
 
 void release_reader(Request& request, Outcome& outcome) noexcept {
   Cown& cown = *request.cown;
-  // Nothing is handed on here: a linked reader was granted with this one, a linked writer waits in next_writer,
-  // and a successor that found CLOSED has looked after itself.
+  // Nothing is handed on here: a linked reader was granted with this one, a linked writer waits in
+  // next_writer, and a successor that found CLOSED has looked after itself.
   if (leave_queue(request, Request::READ_OPEN, outcome) == Request::WAIT) return;  // never queued
-  // Release: this reader's use of the value comes before the writer's. Acquire: for the last one, which goes on
-  // to hand over on behalf of all (partner: the same operation of the others).
+  // Release: this reader's use of the value comes before the writer's. Acquire: for the last one, which goes
+  // on to hand over on behalf of all (partner: the same operation of the others).
   uint32_t old = cown.readers.fetch_sub(2, acq_rel);
   if (old == 3) {
     // To 0, not by subtraction: the writer that set the bit is taken over here and nobody else may see it.
@@ -55,7 +56,7 @@ void release_reader(Request& request, Outcome& outcome) noexcept {
     Request* writer;
     spin_until([&] { return (writer = cown.next_writer.load(acquire)) != nullptr; });
     cown.next_writer.store(nullptr, relaxed);
-    resolve(*writer->behavior, 1, outcome);
+    grant(*writer, outcome);
   }
   if (old <= 3 && cown.unref()) outcome.drop(&cown);  // C2: the group's reference
 }
@@ -66,8 +67,8 @@ void grant_readers(Request& first, Outcome& outcome) noexcept {
   Cown& cown = *first.cown;
   // Counted before anything else: a writer that arrives now must not see 0 and start.
   if (cown.readers.fetch_add(2, acq_rel) == 0) cown.ref();  // C2
-  // Pass 1: how many readers follow, and does a writer end them? No behavior is resolved yet, so none of these
-  // requests can go away. A member that is not published yet is waited for: skipping it would lose it.
+  // Pass 1: how many readers follow, and does a writer end them? No behavior is resolved yet, so none of
+  // these requests can go away. A member that is not published yet is waited for: skipping it would lose it.
   uint32_t more = 0;
   Request* writer = nullptr;
   for (Request* r = &first;;) {
@@ -92,7 +93,7 @@ void grant_readers(Request& first, Outcome& outcome) noexcept {
   for (uint32_t i = 0; i <= more; ++i) {
     Request* next = i < more ? Request::link_target(r->status.load(relaxed)) : nullptr;
     r->active.store(true, release);
-    resolve(*r->behavior, 1, outcome);
+    grant(*r, outcome);
     r = next;
   }
 }
@@ -112,12 +113,15 @@ void release_requests(Behavior& behavior, Outcome& outcome) noexcept {
   // The result first: it is what others most likely wait for.
   if (Request* result = behavior.result_request()) release_writer(*result, outcome);
   for (Request& r : behavior.acquired()) {
-    if (r.duplicate()) continue;
-    if (r.reads()) {
-      release_reader(r, outcome);
-    } else {
-      release_writer(r, outcome);
-    }
+    if (!r.duplicate()) release_request(r, outcome);
+  }
+}
+
+void release_request(Request& request, Outcome& outcome) noexcept {
+  if (request.reads()) {
+    release_reader(request, outcome);
+  } else {
+    release_writer(request, outcome);
   }
 }
 

@@ -24,7 +24,8 @@ void Scheduler::start(unsigned workers) {
   begun_ = 0;
   start_error_ = nullptr;
   try {
-    for (unsigned i = 0; i < workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i, workers == 1));
+    for (unsigned i = 0; i < workers; ++i)
+      workers_.push_back(std::make_unique<Worker>(*this, i, workers == 1));
     for (auto& worker : workers_) worker->thread_ = std::thread(&Worker::loop, worker.get());
     std::unique_lock lock(start_mutex_);
     started_.wait(lock, [&] { return begun_ == workers; });
@@ -54,6 +55,33 @@ bool Scheduler::try_stop() {
   state_.store(STOPPED, seq_cst);
   pool_trim();
   return true;
+}
+
+void Scheduler::stop_for_good() noexcept {
+  state_.store(STOPPED, seq_cst);
+  join_workers();
+}
+
+bool Scheduler::runs_in(const Scope& scope) noexcept {
+  if (&scope == root_) return running() && (has_work() || !idle_.all_asleep(workers_.size()));
+  for (auto& worker : workers_) {
+    if (worker->running_.within(scope)) return true;
+  }
+  return main_running_.within(scope);
+}
+
+bool Scheduler::run_in_scope(Worker& worker, Behavior& behavior, Running& running) noexcept {
+  Scope* scope = behavior.scope;
+  // Whoever waits for the root alone looks at the workers themselves (runs_in).
+  if (scope == nullptr || scope == root_) {
+    const bool cancelled = scope && scope->cancelled();
+    backend_.run(worker, behavior, cancelled);
+    return cancelled;
+  }
+  const bool begun = running.begin(*scope);
+  backend_.run(worker, behavior, !begun);
+  if (begun) running.end(*scope);
+  return !begun;
 }
 
 void Scheduler::join_workers() noexcept {
@@ -128,31 +156,64 @@ void Scheduler::satisfy(Worker* here, Behavior& behavior) noexcept {
 bool Scheduler::run_main(Worker& main_worker) noexcept {
   Behavior* behavior = main_lane_.pop();
   if (!behavior) return false;
-  const bool cancelled = behavior->scope && behavior->scope->cancelled();
   main_worker.stats().executed.add();
-  backend_.run(main_worker, *behavior, cancelled);
+  if (run_in_scope(main_worker, *behavior, main_running_)) main_worker.stats().cancelled.add();
   finish(nullptr, *behavior);
   return true;
 }
 
 void Scheduler::settle(Outcome& outcome) noexcept {
   // The common case first: all of them are for the workers.
-  bool plain = true;
+  bool plain = outcome.given_up == nullptr;
   for (Behavior* b = outcome.ready.first; b; b = b->next) plain = plain && b->lane == Lane::WORKERS;
   if (plain) return;
   BehaviorList workers;
   // Abandoned waiters make others ready in turn: a loop, as there may be many in a row.
-  while (Behavior* b = outcome.ready.pop()) {
+  for (;;) {
+    if (Request* request = outcome.given_up) {
+      outcome.given_up = Waiter::share_of(*request).next;
+      pass_on(*request, outcome);
+      continue;
+    }
+    Behavior* b = outcome.ready.pop();
+    if (!b) break;
     if (b->lane == Lane::WORKERS) {
       workers.push(b);
     } else if (b->lane == Lane::MAIN) {
       main_lane_.push(b);
     } else if (!b->waiter->grant()) {
-      release_requests(*b, outcome);
-      backend_.retire(*b);
+      if (!b->waiter->shares)
+        release_requests(*b, outcome);  // else pass_on() or abandon() did it, one by one
+      if (b->waiter->leave()) backend_.retire(*b);
     }
   }
   outcome.ready = workers;
+}
+
+bool Scheduler::abandon(Behavior& waiting) noexcept {
+  Waiter& waiter = *waiting.waiter;
+  const bool shared = waiter.shares != nullptr;  // read first: without shares it may be gone after abandon()
+  if (!waiter.abandon()) return false;
+  if (!shared) return true;
+  Outcome outcome;
+  {
+    std::lock_guard guard(giving_up_);
+    for (Request& r : waiting.acquired()) {
+      if (!r.duplicate() && waiter.shares[&r - waiting.requests].give_up()) release_request(r, outcome);
+    }
+  }
+  if (waiter.leave()) backend_.retire(waiting);
+  flush(nullptr, outcome);
+  return true;
+}
+
+void Scheduler::pass_on(Request& given_up, Outcome& outcome) noexcept {
+  {
+    std::lock_guard guard(giving_up_);
+    Waiter::share_of(given_up).released = true;
+    release_request(given_up, outcome);
+  }
+  resolve(*given_up.behavior, 1, outcome);
 }
 
 void Scheduler::flush(Worker* here, Outcome& outcome) noexcept {

@@ -56,10 +56,12 @@ bool Scope::wait_for(std::chrono::nanoseconds slice) {
   return falls_ != falls || idle();
 }
 
-void Scope::nudge() noexcept {
-  std::lock_guard lock(mutex_);
-  ++nudges_;
-  wake_.notify_all();
+void Scope::nudge_all() noexcept {
+  for (Scope* s = this; s; s = s->parent_) {
+    std::lock_guard lock(s->mutex_);
+    ++s->nudges_;
+    s->wake_.notify_all();
+  }
 }
 
 void Scope::listen(Listener on_idle, Listener on_gone, void* argument) noexcept {

@@ -105,7 +105,6 @@ void Worker::offer() noexcept {
 
 Behavior* Worker::steal() noexcept {
   give_credits_back();  // S1
-  scheduler_.backend_.breathe(*this);
   scheduler_.idle_.begin_search();
   Behavior* behavior = search();
   if (behavior) end_search();
@@ -138,16 +137,13 @@ Behavior* Worker::park() noexcept {
 }
 
 void Worker::execute(Behavior& behavior) noexcept {
-  Backend& backend = scheduler_.backend_;
   Scope* scope = behavior.scope;
   if (scope != credit_scope_) give_credits_back();  // W2: its body may take long
-  const bool cancelled = scope && scope->cancelled();
   stats_.executed.add();
-  if (cancelled) stats_.cancelled.add();
-  backend.run(*this, behavior, cancelled);
+  if (scheduler_.run_in_scope(*this, behavior, running_)) stats_.cancelled.add();
   Outcome outcome;
   release_requests(behavior, outcome);
-  backend.retire(behavior);
+  scheduler_.backend_.retire(behavior);
   scheduler_.settle(outcome);
   if (outcome.dead) {
     enqueue(outcome.ready);  // W1: dropping a payload may run user code

@@ -7,12 +7,13 @@ namespace boc::py {
 namespace {
 
 struct BatchObject {
-  PyObject_HEAD
-  Batch* batch;  // null unless entered as the outermost one
+  PyObject_HEAD Batch* batch;  // null unless entered as the outermost one
   bool entered;
 };
 
-BatchObject* batch_of(PyObject* o) noexcept { return reinterpret_cast<BatchObject*>(o); }
+BatchObject* batch_of(PyObject* o) noexcept {
+  return reinterpret_cast<BatchObject*>(o);
+}
 
 // The results are ordinary cowns from here on.
 void close_batch(Batch& batch) noexcept {
@@ -87,8 +88,9 @@ PyMethodDef batch_methods[] = {{"__enter__", batch_enter, METH_NOARGS, nullptr},
                                {"__exit__", batch_exit, METH_VARARGS, nullptr},
                                {nullptr, nullptr, 0, nullptr}};
 PyType_Slot batch_slots[] = {
-    {Py_tp_doc, const_cast<char*>("batch()\n--\n\nA context manager: the behaviors made inside are scheduled as one "
-                                  "step at exit, or not at all if the block raises.")},
+    {Py_tp_doc,
+     const_cast<char*>("batch()\n--\n\nA context manager: the behaviors made inside are scheduled as one "
+                       "step at exit, or not at all if the block raises.")},
     {Py_tp_new, reinterpret_cast<void*>(batch_new)},
     {Py_tp_dealloc, reinterpret_cast<void*>(batch_dealloc)},
     {Py_tp_methods, batch_methods},

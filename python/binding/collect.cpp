@@ -1,7 +1,5 @@
 #include "collect.h"
 
-#include <new>
-
 #include "batch_type.h"
 #include "runtime.h"
 #include "scope_type.h"
@@ -11,9 +9,10 @@ namespace boc::py {
 namespace {
 
 PyObject* refuse(PyObject* argument) {
-  PyErr_Format(PyExc_TypeError,
-               "can only schedule over cowns or sequences of cowns (a list or tuple), or read() of such, not %.100s",
-               Py_TYPE(argument)->tp_name);
+  PyErr_Format(
+      PyExc_TypeError,
+      "can only schedule over cowns or sequences of cowns (a list or tuple), or read() of such, not %.100s",
+      Py_TYPE(argument)->tp_name);
   return nullptr;
 }
 
@@ -26,11 +25,8 @@ PyBehavior* allocate(size_t nargs, size_t requests) {
   size_t at_requests = sizeof(PyBehavior) + nargs * sizeof(PyObject*);  // args[1] is part of the struct
   at_requests = (at_requests + alignof(Request) - 1) / alignof(Request) * alignof(Request);
   const size_t bytes = at_requests + (requests + 1) * sizeof(Request);
-  void* block = ::operator new(bytes, std::nothrow);
-  if (!block) {
-    PyErr_NoMemory();
-    return nullptr;
-  }
+  void* block = allocate_block(bytes);
+  if (!block) return nullptr;
   auto* b = new (block) PyBehavior;
   b->bytes = static_cast<uint32_t>(bytes);
   b->nargs = static_cast<uint32_t>(nargs);
@@ -42,16 +38,17 @@ PyBehavior* allocate(size_t nargs, size_t requests) {
 void unmake(PyBehavior* b) noexcept {
   ThreadBackend::clear(*b);
   Py_CLEAR(b->code);
-  ::operator delete(b);
+  pool_free(b, b->bytes);
 }
 
 int add_request(PyBehavior* b, PyObject* cown, uint32_t flags) {
   Payload* payload = payload_of(cown);
   if (check_generation(payload) < 0) return -1;
   if (payload->batch && payload->batch != context().batch) {
-    PyErr_SetString(PyExc_RuntimeError,
-                    "this cown is the result of a behavior in a batch of another thread that is still open: it can be "
-                    "scheduled on when that `with batch()` block has ended");
+    PyErr_SetString(
+        PyExc_RuntimeError,
+        "this cown is the result of a behavior in a batch of another thread that is still open: it can be "
+        "scheduled on when that `with batch()` block has ended");
     return -1;
   }
   new (b->requests + b->request_count++) Request(payload, b, flags);
@@ -92,22 +89,27 @@ int capture(PyBehavior* b, CallPlan& plan, const Parameters& p, PyObject* const*
   return 0;
 }
 
-// The result cown, born held by the behavior. Null with an error.
-PyObject* make_result(PyBehavior* b) {
-  b->result = new (std::nothrow) Payload(Py_NewRef(Py_None), generation);
-  if (!b->result) return PyErr_NoMemory();
-  PyObject* handle = wrap_payload(b->result);
-  if (handle) hold_result(*b, b->result);
-  return handle;
-}
-
-// Counted first, then a look whether workers are there (H1).
-int enter_scope(PyBehavior* b, Scope* scope) {
-  b->scope = scope;
+// The result cown, born held by the behavior, which is then counted in its scope: it must go on its way. Null
+// with an error, and the behavior is as before.
+PyObject* make_result(PyBehavior* b, Scope* scope) {
+  Payload* result = make_payload(Py_NewRef(Py_None));
+  PyObject* handle = result ? wrap_payload(result) : nullptr;
+  if (!handle || runtime().before_start() < 0) {
+    Py_XDECREF(handle);
+    return nullptr;
+  }
+  // From here until the behavior is scheduled no Python code runs, not even a signal handler: what that
+  // waited for would include this behavior. Counted first, then a look whether workers are there (H1).
   Scheduler::count_in(here(), *scope);
-  if (here() || runtime().ensure_started() == 0) return 0;
-  scope->give_back(1);
-  return -1;
+  if (!here() && runtime().ensure_started() < 0) {
+    scope->give_back(1);
+    Py_DECREF(handle);
+    return nullptr;
+  }
+  b->scope = scope;
+  b->result = result;
+  hold_result(*b, result);
+  return handle;
 }
 
 void count(PyBehavior* b) noexcept {
@@ -138,7 +140,8 @@ PyObject* collect(PyObject* argument, size_t& requests) {
   return PyObject_CallOneArg(reinterpret_cast<PyObject*>(read_type), items.get());
 }
 
-PyObject* schedule_call(const Parameters& p, PyObject* callable, PyObject* const* extras, Py_ssize_t n, Scope* scope) {
+PyObject* schedule_call(const Parameters& p, PyObject* callable, PyObject* const* extras, Py_ssize_t n,
+                        Scope* scope) {
   if (runtime().refuse_closed() < 0) return nullptr;
   CallPlan plan;
   if (plan_call(callable, p.count, n, &plan) < 0) return nullptr;
@@ -152,13 +155,8 @@ PyObject* schedule_call(const Parameters& p, PyObject* callable, PyObject* const
   prepare(*b);
   if (!scope) scope = current_scope();
   runtime().set_open_access(false);
-  if (enter_scope(b, scope) < 0) {
-    unmake(b);
-    return nullptr;
-  }
-  PyObject* result = make_result(b);
+  PyObject* result = make_result(b, scope);
   if (!result) {
-    scope->give_back(1);
     unmake(b);
     return nullptr;
   }
@@ -179,13 +177,8 @@ PyBehavior* make_plain(PyObject* target, Scope* scope, PyObject** result_out) {
   }
   b->target = target;
   prepare(*b);
-  if (enter_scope(b, scope) < 0) {
-    unmake(b);
-    return nullptr;
-  }
-  *result_out = make_result(b);
+  *result_out = make_result(b, scope);
   if (*result_out) return b;
-  scope->give_back(1);
   unmake(b);
   return nullptr;
 }

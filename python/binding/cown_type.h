@@ -6,15 +6,13 @@
 namespace boc::py {
 
 struct CownObject {
-  PyObject_HEAD
-  Payload* payload;  // strong (Cown::ref)
+  PyObject_HEAD Payload* payload;  // strong (Cown::ref)
   PyObject* weak_list;
 };
 
 // read(c): asks for the cowns inside in read mode.
 struct ReadObject {
-  PyObject_HEAD
-  PyObject* inner;  // a cown, or a list or tuple of them
+  PyObject_HEAD PyObject* inner;  // a cown, or a list or tuple of them
 };
 
 extern PyTypeObject* cown_type;
@@ -22,8 +20,12 @@ extern PyTypeObject* read_type;
 
 int add_cown_types(PyObject* module);
 
-inline bool is_cown_object(PyObject* o) noexcept { return PyObject_TypeCheck(o, cown_type); }
-inline Payload* payload_of(PyObject* cown) noexcept { return reinterpret_cast<CownObject*>(cown)->payload; }
+inline bool is_cown_object(PyObject* o) noexcept {
+  return PyObject_TypeCheck(o, cown_type);
+}
+inline Payload* payload_of(PyObject* cown) noexcept {
+  return reinterpret_cast<CownObject*>(cown)->payload;
+}
 
 // A new handle; takes over one reference on the payload, also on failure.
 PyObject* wrap_payload(Payload* stolen);
@@ -34,7 +36,8 @@ int check_generation(const Payload* payload);
 // What the caller may do with the value: 2 read and write, 1 read only, 0 nothing; -1 with an error.
 int access_to(Payload* payload);
 
-// Takes the value out (None stays behind) and gives it, or raises it if the cown has failed. The caller holds it.
+// Takes the value out (None stays behind) and gives it, or raises it if the cown has failed. The caller holds
+// it.
 PyObject* take_value(Payload* payload);
 // Raises the stored exception of a failed cown.
 void raise_stored(Payload* payload);

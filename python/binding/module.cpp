@@ -10,12 +10,16 @@ namespace boc::py {
 namespace {
 
 int exec_module(PyObject* module) {
-  make_runtime();
+  PyObject* globals = PyModule_GetDict(module);
+  PyObject* breath = PyRun_String("lambda: None", Py_eval_input, globals, globals);
+  if (!breath) return -1;
+  make_runtime(breath);
   if (add_cown_types(module) < 0 || add_when_type(module) < 0 || add_hold_type(module) < 0 ||
       add_batch_type(module) < 0 || add_scope_type(module) < 0) {
     return -1;
   }
-  if (PyModule_AddFunctions(module, when_methods) < 0 || PyModule_AddFunctions(module, runtime_methods) < 0) return -1;
+  if (PyModule_AddFunctions(module, when_methods) < 0 || PyModule_AddFunctions(module, runtime_methods) < 0)
+    return -1;
   for (const char* name : {"when", "whencall"}) {
     Ref function(PyObject_GetAttrString(module, name));
     if (!function) return -1;
@@ -29,15 +33,14 @@ int exec_module(PyObject* module) {
   return PyModule_AddObjectRef(module, "FREE_THREADED_BUILD", free_threaded);
 }
 
-PyModuleDef_Slot slots[] = {
-    {Py_mod_exec, reinterpret_cast<void*>(exec_module)},
+PyModuleDef_Slot slots[] = {{Py_mod_exec, reinterpret_cast<void*>(exec_module)},
 #if PY_VERSION_HEX >= 0x030C0000
-    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+                            {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
 #endif
 #if PY_VERSION_HEX >= 0x030D0000
-    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+                            {Py_mod_gil, Py_MOD_GIL_NOT_USED},
 #endif
-    {0, nullptr}};
+                            {0, nullptr}};
 
 PyModuleDef definition = {PyModuleDef_HEAD_INIT,
                           "bocpy._bocpy",
@@ -52,4 +55,6 @@ PyModuleDef definition = {PyModuleDef_HEAD_INIT,
 }  // namespace
 }  // namespace boc::py
 
-PyMODINIT_FUNC PyInit__bocpy() { return PyModuleDef_Init(&boc::py::definition); }
+PyMODINIT_FUNC PyInit__bocpy() {
+  return PyModuleDef_Init(&boc::py::definition);
+}

@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "code_info.h"
+#include "py_errors.h"
 #include "scope_type.h"
 #include "site.h"
 
@@ -14,11 +15,13 @@ namespace {
 Runtime* the_runtime = nullptr;
 unsigned long main_thread = 0;
 
-bool on_main_thread() noexcept { return PyThread_get_thread_ident() == main_thread; }
+bool on_main_thread() noexcept {
+  return PyThread_get_thread_ident() == main_thread;
+}
 
 }  // namespace
 
-Detached::~Detached() {
+Detached::~Detached() noexcept(false) {
   if (the_runtime->closed() && !on_main_thread()) {
     // A daemon thread while the interpreter ends: attaching would end the thread in the middle of this frame.
     for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
@@ -26,20 +29,45 @@ Detached::~Detached() {
   PyEval_RestoreThread(state_);
 }
 
-Runtime& runtime() noexcept { return *the_runtime; }
+Runtime& runtime() noexcept {
+  return *the_runtime;
+}
 
-void make_runtime() {
-  the_runtime = new Runtime(PyInterpreterState_Get());
+void make_runtime(PyObject* breath) {
+  the_runtime = new Runtime(breath);
   the_runtime->backend().on_failure = collect_failure;
   main_thread = PyThread_get_thread_ident();
 }
 
-int Runtime::refuse_closed() {
-  if (!closed_.load(relaxed)) return 0;
-  PyErr_SetString(PyExc_RuntimeError,
-                  "the interpreter is shutting down: behaviors can no longer be scheduled; schedule them before the "
-                  "program's last exit handler has run");
+namespace {
+
+int raise_closed() {
+  PyErr_SetString(
+      PyExc_RuntimeError,
+      "the interpreter is shutting down: behaviors can no longer be scheduled; schedule them before the "
+      "program's last exit handler has run");
   return -1;
+}
+
+}  // namespace
+
+void Runtime::begin_end() noexcept {
+  ending_thread_.store(PyThread_get_thread_ident(), relaxed);
+}
+
+int Runtime::refuse_ending() {
+  if (closed()) return raise_closed();
+  return here() || PyThread_get_thread_ident() == ending_thread_.load(relaxed) ? 0 : raise_closed();
+}
+
+int Runtime::before_start() {
+#ifdef Py_GIL_DISABLED
+  if (scheduler_.running()) return 0;
+  Ref warn(module_attribute("bocpy._config", "warn_if_gil_came_back"));
+  Ref warned(warn ? PyObject_CallNoArgs(warn.get()) : nullptr);
+  if (!warned) return -1;
+#endif
+  return 0;
 }
 
 int Runtime::start(unsigned workers) {
@@ -50,13 +78,15 @@ int Runtime::start(unsigned workers) {
     std::lock_guard guard(lifecycle_);
     if (scheduler_.running()) return 0;
     try {
-      scheduler_.start(workers ? workers : configured_);
+      if (!closed()) scheduler_.start(workers ? workers : configured_);
     } catch (const std::bad_alloc&) {
       failure = "not enough memory for the workers";
     } catch (const std::system_error&) {
-      failure = "the system refuses another thread: lower the worker count (BOCPY_WORKERS) or raise the limit";
+      failure =
+          "the system refuses another thread: lower the worker count (BOCPY_WORKERS) or raise the limit";
     }
   }
+  if (closed()) return raise_closed();
   if (!failure) return 0;
   PyErr_Format(PyExc_RuntimeError, "Error starting worker pool: %s", failure);
   return -1;
@@ -65,12 +95,30 @@ int Runtime::start(unsigned workers) {
 int Runtime::try_stop() {
   Detached detached;
   std::lock_guard guard(lifecycle_);
-  if (!scheduler_.running()) return scheduler_.root().idle();
-  return scheduler_.try_stop();
+  return scheduler_.running() ? scheduler_.try_stop() : scheduler_.root().idle();
+}
+
+int Runtime::close() {
+  Detached detached;
+  std::lock_guard guard(lifecycle_);
+  if (scheduler_.root().cancelled()) {
+    scheduler_.stop_for_good();
+  } else if (scheduler_.running() ? !scheduler_.try_stop() : !scheduler_.root().idle()) {
+    return 0;
+  }
+  closed_.store(true, release);
+  return 1;
 }
 
 double monotonic_now() noexcept {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+double parse_timeout(PyObject* timeout) {
+  if (timeout == Py_None) return FOREVER;
+  double seconds = PyFloat_AsDouble(timeout);
+  if (seconds == -1.0 && PyErr_Occurred()) return -1;
+  return std::isnan(seconds) || seconds < 0 ? 0 : seconds;
 }
 
 std::chrono::nanoseconds sleep_slice(double deadline) noexcept {
@@ -82,7 +130,9 @@ std::chrono::nanoseconds sleep_slice(double deadline) noexcept {
   return std::chrono::nanoseconds(static_cast<int64_t>(slice * 1e9));
 }
 
-int look_around() { return on_main_thread() ? PyErr_CheckSignals() : 0; }
+int look_around() {
+  return on_main_thread() ? PyErr_CheckSignals() : 0;
+}
 
 namespace {
 
@@ -92,7 +142,7 @@ bool waits_for_itself(Scope& scope) {
     auto counted = [](Behavior& waiting, void* s) {
       return waiting.scope && waiting.scope->within(static_cast<Scope*>(s));
     };
-    if (blocks(*h.turn, counted, &scope)) return true;
+    if (runtime().scheduler().blocks(*h.turn, counted, &scope)) return true;
   }
   return false;
 }
@@ -101,11 +151,14 @@ bool waits_for_itself(Scope& scope) {
 
 int wait_idle(Scope& scope, double deadline, const char* what) {
   for (;;) {
+    // Cancelled: what has not begun is dropped sometime; only what runs is worth waiting for.
+    if (scope.cancelled() && !runtime().scheduler().runs_in(scope)) return 1;
     if (waits_for_itself(scope)) {
-      PyErr_Format(PyExc_RuntimeError,
-                   "%s would wait for itself: a behavior is queued behind a cown that this thread holds. Release the "
-                   "cown first (leave its `with` block)",
-                   what);
+      PyErr_Format(
+          PyExc_RuntimeError,
+          "%s would wait for itself: a behavior is queued behind a cown that this thread holds. Release the "
+          "cown first (leave its `with` block)",
+          what);
       return -1;
     }
     bool idle;
@@ -123,18 +176,20 @@ int raise_timeout(const char* what, double seconds) {
   Ref report(pending_report());
   if (!report) return -1;
   Ref module(PyImport_ImportModule("bocpy._reports"));
-  Ref message(module ? PyObject_CallMethod(module.get(), "describe_timeout", "sdO", what, seconds, report.get())
-                     : nullptr);
+  Ref message(module
+                  ? PyObject_CallMethod(module.get(), "describe_timeout", "sdO", what, seconds, report.get())
+                  : nullptr);
   if (message) PyErr_SetObject(PyExc_TimeoutError, message.get());
   return -1;
 }
 
 int refuse_in_behavior(const char* what) {
   if (context().current) {
-    PyErr_Format(PyExc_RuntimeError,
-                 "%s inside a behavior would block its worker, and could wait for the behavior itself. Schedule what "
-                 "comes next with @when on the cowns or results it needs",
-                 what);
+    PyErr_Format(
+        PyExc_RuntimeError,
+        "%s inside a behavior would block its worker, and could wait for the behavior itself. Schedule what "
+        "comes next with @when on the cowns or results it needs",
+        what);
     return -1;
   }
   return 0;
@@ -142,10 +197,11 @@ int refuse_in_behavior(const char* what) {
 
 int refuse_in_batch(const char* what) {
   if (context().batch) {
-    PyErr_Format(PyExc_RuntimeError,
-                 "%s inside an open batch would wait for behaviors that are scheduled only when the batch ends. Leave "
-                 "the `with batch()` block first",
-                 what);
+    PyErr_Format(
+        PyExc_RuntimeError,
+        "%s inside an open batch would wait for behaviors that are scheduled only when the batch ends. Leave "
+        "the `with batch()` block first",
+        what);
     return -1;
   }
   return 0;
@@ -164,11 +220,13 @@ PyObject* py_start(PyObject*, PyObject* args) {
   unsigned workers;
   if (!PyArg_ParseTuple(args, "I", &workers)) return nullptr;
   runtime().set_open_access(false);
-  if (runtime().start(workers) < 0) return nullptr;
+  if (runtime().before_start() < 0 || runtime().start(workers) < 0) return nullptr;
   return PyLong_FromUnsignedLong(runtime().scheduler().worker_count());
 }
 
-PyObject* py_running(PyObject*, PyObject*) { return PyBool_FromLong(runtime().scheduler().running()); }
+PyObject* py_running(PyObject*, PyObject*) {
+  return PyBool_FromLong(runtime().scheduler().running());
+}
 
 // _quiesce(timeout, what): timeout in seconds, infinity for none.
 PyObject* py_quiesce(PyObject*, PyObject* args) {
@@ -181,7 +239,9 @@ PyObject* py_quiesce(PyObject*, PyObject* args) {
   Py_RETURN_NONE;
 }
 
-PyObject* py_try_stop(PyObject*, PyObject*) { return PyBool_FromLong(runtime().try_stop()); }
+PyObject* py_try_stop(PyObject*, PyObject*) {
+  return PyBool_FromLong(runtime().try_stop());
+}
 
 // What wait() does once the workers are gone.
 PyObject* py_settle(PyObject*, PyObject*) {
@@ -204,11 +264,11 @@ PyObject* py_stats(PyObject*, PyObject*) {
     WorkerStats& s = scheduler.stats(i);
     auto n = [](const Counter& c) { return static_cast<unsigned long long>(c.get()); };
     Ref item(Py_BuildValue(
-        "{sIsKsKsKsKsKsKsKsKsKsKsKsKsK}", "worker_index", i, "executed", n(s.executed), "cancelled", n(s.cancelled),
-        "dispatched", n(s.scheduled), "popped_next", n(s.from_next), "popped_local", n(s.from_queue),
-        "popped_injector", n(s.from_injector), "stolen", n(s.stolen), "batch_resets", n(s.streaks_cut),
-        "steal_attempts", n(s.steal_attempts), "steal_failures", n(s.steal_failures), "parked", n(s.parked),
-        "parks_cancelled", n(s.parks_cancelled), "wakes", n(s.wakes)));
+        "{sIsKsKsKsKsKsKsKsKsKsKsKsKsK}", "worker_index", i, "executed", n(s.executed), "cancelled",
+        n(s.cancelled), "dispatched", n(s.scheduled), "popped_next", n(s.from_next), "popped_local",
+        n(s.from_queue), "popped_injector", n(s.from_injector), "stolen", n(s.stolen), "batch_resets",
+        n(s.streaks_cut), "steal_attempts", n(s.steal_attempts), "steal_failures", n(s.steal_failures),
+        "parked", n(s.parked), "parks_cancelled", n(s.parks_cancelled), "wakes", n(s.wakes)));
     if (!item || PyList_Append(list, item.get()) < 0) {
       Py_DECREF(list);
       return nullptr;
@@ -222,9 +282,13 @@ PyObject* py_cancel_all(PyObject*, PyObject*) {
   Py_RETURN_NONE;
 }
 
-PyObject* py_close(PyObject*, PyObject*) {
-  runtime().close();
+PyObject* py_begin_end(PyObject*, PyObject*) {
+  runtime().begin_end();
   Py_RETURN_NONE;
+}
+
+PyObject* py_close(PyObject*, PyObject*) {
+  return PyBool_FromLong(runtime().close());
 }
 
 // Gives back everything this thread holds: it ends.
@@ -236,7 +300,6 @@ PyObject* py_release_all(PyObject*, PyObject*) {
   }
   Py_RETURN_NONE;
 }
-
 
 // In the child of a fork: the parent's workers are not here, and its cowns stay its own.
 PyObject* py_after_fork(PyObject*, PyObject*) {
@@ -251,25 +314,25 @@ PyObject* py_after_fork(PyObject*, PyObject*) {
   c.dead = nullptr;
   sites_after_fork();
   runtime().failures().after_fork();  // the old runtime is left alone for ever: nothing of it can be trusted
-  make_runtime();
+  make_runtime(runtime().backend().breath());
   Py_RETURN_NONE;
 }
 
 }  // namespace
 
-PyMethodDef runtime_methods[] = {
-    {"_configure", py_configure, METH_VARARGS, nullptr},
-    {"_start", py_start, METH_VARARGS, nullptr},
-    {"_running", py_running, METH_NOARGS, nullptr},
-    {"_quiesce", py_quiesce, METH_VARARGS, nullptr},
-    {"_try_stop", py_try_stop, METH_NOARGS, nullptr},
-    {"_settle", py_settle, METH_NOARGS, nullptr},
-    {"_report_failures", py_report_failures, METH_NOARGS, nullptr},
-    {"_stats", py_stats, METH_NOARGS, nullptr},
-    {"_cancel_all", py_cancel_all, METH_NOARGS, nullptr},
-    {"_close", py_close, METH_NOARGS, nullptr},
-    {"_release_all", py_release_all, METH_NOARGS, nullptr},
-    {"_after_fork", py_after_fork, METH_NOARGS, nullptr},
-    {nullptr, nullptr, 0, nullptr}};
+PyMethodDef runtime_methods[] = {{"_configure", py_configure, METH_VARARGS, nullptr},
+                                 {"_start", py_start, METH_VARARGS, nullptr},
+                                 {"_running", py_running, METH_NOARGS, nullptr},
+                                 {"_quiesce", py_quiesce, METH_VARARGS, nullptr},
+                                 {"_try_stop", py_try_stop, METH_NOARGS, nullptr},
+                                 {"_settle", py_settle, METH_NOARGS, nullptr},
+                                 {"_report_failures", py_report_failures, METH_NOARGS, nullptr},
+                                 {"_stats", py_stats, METH_NOARGS, nullptr},
+                                 {"_cancel_all", py_cancel_all, METH_NOARGS, nullptr},
+                                 {"_begin_end", py_begin_end, METH_NOARGS, nullptr},
+                                 {"_close", py_close, METH_NOARGS, nullptr},
+                                 {"_release_all", py_release_all, METH_NOARGS, nullptr},
+                                 {"_after_fork", py_after_fork, METH_NOARGS, nullptr},
+                                 {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace boc::py

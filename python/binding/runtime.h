@@ -1,6 +1,7 @@
 // The process's runtime: the default scheduler, when it starts and stops, and what ending and forking mean.
 #pragma once
 
+#include <limits>
 #include <mutex>
 
 #include "boc/scheduler.h"
@@ -10,13 +11,15 @@ namespace boc::py {
 
 class Runtime {
  public:
-  explicit Runtime(PyInterpreterState* interpreter) : backend_(interpreter), scheduler_(backend_) {}
+  explicit Runtime(PyObject* breath) : backend_(breath), scheduler_(backend_) {}
 
   Scheduler& scheduler() noexcept { return scheduler_; }
   ThreadBackend& backend() noexcept { return backend_; }
   Failures& failures() noexcept { return backend_.failures(); }
 
-  // Workers are there, or RuntimeError. Cheap when they are.
+  // What is to be said before workers start; may run Python code. 0, or -1 with an error.
+  int before_start();
+  // Workers are there, or RuntimeError. Cheap when they are. Runs no Python code.
   int ensure_started() { return scheduler_.running() ? 0 : start(0); }
   // 0: as many as configured.
   int start(unsigned workers);
@@ -27,48 +30,61 @@ class Runtime {
   // From the return of wait() until the next start or @when every thread may look at every value.
   bool open_access() const noexcept { return open_.load(acquire); }
   void set_open_access(bool open) noexcept {
-    if (open_.load(relaxed) != open) open_.store(open, release);  // read by all, so written only when it changes
+    if (open_.load(relaxed) != open)
+      open_.store(open, release);  // read by all, so written only when it changes
   }
 
-  // No behaviors can run any more: the interpreter ends.
-  void close() noexcept { closed_ = true; }
+  // The interpreter ends: from now on only behaviors and the calling thread may schedule.
+  void begin_end() noexcept;
+  // Stops the workers for good. 0: something is pending, and everything has not been cancelled.
+  int close();
   bool closed() const noexcept { return closed_.load(acquire); }
-  // -1 with RuntimeError once closed.
-  int refuse_closed();
+  // -1 with RuntimeError if this thread may not schedule any more.
+  int refuse_closed() { return ending_thread_.load(relaxed) == 0 ? 0 : refuse_ending(); }
 
  private:
+  int refuse_ending();
+
   ThreadBackend backend_;
   Scheduler scheduler_;
   std::mutex lifecycle_;  // H2; taken only while detached
   unsigned configured_ = 1;
   atomic<bool> open_{false};
-  atomic<bool> closed_{false};
+  atomic<unsigned long> ending_thread_{0};  // the thread that ends the interpreter, once it does
+  atomic<bool> closed_{false};              // written under lifecycle_
 };
 
 // Never null once the module is loaded; replaced in a forked child.
 Runtime& runtime() noexcept;
-void make_runtime();
+void make_runtime(PyObject* breath);  // see ThreadBackend
 
 // The calling worker, or null.
-inline Worker* here() noexcept { return context().worker; }
+inline Worker* here() noexcept {
+  return context().worker;
+}
 
 // The functions of the module that drive it.
 extern PyMethodDef runtime_methods[];
 
-// Sleeps until nothing is pending in `scope`; `deadline` in seconds of the monotonic clock, infinity for none.
-// 1: idle, 0: the time is over, -1: an error (Ctrl-C, or this thread would wait for itself).
+// Sleeps until nothing is pending in `scope`; `deadline` in seconds of the monotonic clock, infinity for
+// none. 1: idle, 0: the time is over, -1: an error (Ctrl-C, or this thread would wait for itself).
 int wait_idle(Scope& scope, double deadline, const char* what);
 double monotonic_now() noexcept;
-// Longest sleep of this thread in one go: the main thread must see signals, a holder must see who queues behind it.
+constexpr double FOREVER = std::numeric_limits<double>::infinity();
+// A `timeout` argument in seconds: None is FOREVER, below 0 is 0. -1 with an error.
+double parse_timeout(PyObject* timeout);
+// Longest sleep of this thread in one go: the main thread must see signals, a holder must see who queues
+// behind it.
 std::chrono::nanoseconds sleep_slice(double deadline) noexcept;
 // After each slice: signals. 0, or -1 with an error.
 int look_around();
 
-// Detaches this thread from Python for the length of a block: nothing of ours waits while it keeps others out.
+// Detaches this thread from Python for the length of a block: nothing of ours waits while it keeps others
+// out.
 class Detached {
  public:
   Detached() : state_(PyEval_SaveThread()) {}
-  ~Detached();
+  ~Detached() noexcept(false);  // CPython < 3.14 may end a daemon thread in there, by unwinding its stack
   Detached(const Detached&) = delete;
   Detached& operator=(const Detached&) = delete;
 

@@ -1,7 +1,5 @@
 #include "scope_type.h"
 
-#include <cmath>
-#include <limits>
 #include <vector>
 
 #include "collect.h"
@@ -13,9 +11,11 @@ namespace boc::py {
 namespace {
 
 // Invariants
-//   A1  From __enter__ on the core scope holds a reference on the object, until the core scope is destroyed: pending
+//   A1  From __enter__ on the core scope holds a reference on the object, until the core scope is destroyed:
+//   pending
 //       behaviors report their failures to it, and whoever ends the last of them tells it so.
-//   A2  finished is set once, by whoever first sees closed and idle together; the object lets go of the core scope
+//   A2  finished is set once, by whoever first sees closed and idle together; the object lets go of the core
+//   scope
 //       then. Others borrow it through Borrowed.
 struct ScopeState {
   Mutex mutex;  // guards failures, done_behavior, finished; never held while Python code runs
@@ -26,13 +26,12 @@ struct ScopeState {
 };
 
 struct ScopeObject {
-  PyObject_HEAD
-  Scope* scope;  // null until entered and once finished; guarded by state->mutex
+  PyObject_HEAD Scope* scope;  // null until entered and once finished; guarded by state->mutex
   bool entered;
   ScopeState* state;
-  PyObject* done;      // the cown, once asked for
-  PyObject* token;     // of the context variable, outside behaviors
-  Scope* outer;        // inside a behavior: what was current before
+  PyObject* done;   // the cown, once asked for
+  PyObject* token;  // of the context variable, outside behaviors
+  Scope* outer;     // inside a behavior: what was current before
   unsigned long thread;
   bool in_behavior;
 };
@@ -40,7 +39,9 @@ struct ScopeObject {
 PyObject* current_variable = nullptr;  // ContextVar: the scope object of the thread or task
 atomic<bool> ever_used{false};
 
-ScopeObject* scope_of(PyObject* o) noexcept { return reinterpret_cast<ScopeObject*>(o); }
+ScopeObject* scope_of(PyObject* o) noexcept {
+  return reinterpret_cast<ScopeObject*>(o);
+}
 
 // The core scope with a reference of the borrower's own; null if there is none any more, or not yet.
 class Borrowed {
@@ -77,7 +78,9 @@ void finish(ScopeObject* self) noexcept {
   scope->unref();
 }
 
-void gone(Scope&, void* object) { Py_DECREF(static_cast<PyObject*>(object)); }  // A1
+void gone(Scope&, void* object) {
+  Py_DECREF(static_cast<PyObject*>(object));
+}  // A1
 
 void became_idle(Scope&, void* object) {
   auto* self = static_cast<ScopeObject*>(object);
@@ -88,6 +91,10 @@ void became_idle(Scope&, void* object) {
 void close(ScopeObject* self, Scope& scope) noexcept {
   self->state->closed.store(true, seq_cst);
   if (scope.idle()) finish(self);
+}
+
+void let_go(Payload* p) noexcept {
+  if (p->unref()) runtime().backend().drop(p);
 }
 
 // Those failures that nobody has looked at, as a list; they count as looked at now. Null with an error.
@@ -103,7 +110,7 @@ PyObject* take_failures(ScopeObject* self) {
       runtime().failures().look(*p);
       if (PyList_Append(list, p->value) < 0) Py_CLEAR(list);
     }
-    if (p->unref()) runtime().backend().drop(p);
+    let_go(p);
   }
   return list;
 }
@@ -122,7 +129,8 @@ int raise_failures(ScopeObject* self) {
 PyObject* scope_enter(PyObject* o, PyObject*) {
   ScopeObject* self = scope_of(o);
   if (self->entered) {
-    PyErr_SetString(PyExc_RuntimeError, "this scope() has been entered already: make a new one for each `with`");
+    PyErr_SetString(PyExc_RuntimeError,
+                    "this scope() has been entered already: make a new one for each `with`");
     return nullptr;
   }
   Context& c = context();
@@ -156,8 +164,6 @@ int leave_context(ScopeObject* self) {
   return 0;
 }
 
-constexpr double FOREVER = std::numeric_limits<double>::infinity();
-
 PyObject* scope_exit(PyObject* o, PyObject* args) {
   PyObject *type, *value, *traceback;
   if (!PyArg_ParseTuple(args, "OOO:__exit__", &type, &value, &traceback)) return nullptr;
@@ -186,7 +192,8 @@ PyObject* scope_exit(PyObject* o, PyObject* args) {
   if (idle < 0) scope.cancel();
   close(self, scope);
   if (idle < 0) {
-    // It would wait for itself; while an exception passes through, that one matters more. Ctrl-C always counts.
+    // It would wait for itself; while an exception passes through, that one matters more. Ctrl-C always
+    // counts.
     if (!raised || PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) return nullptr;
     PyErr_Clear();
     Py_RETURN_FALSE;
@@ -205,13 +212,10 @@ PyObject* nothing_or_refuse(ScopeObject* self) {
 PyObject* scope_wait(PyObject* o, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"timeout", nullptr};
   PyObject* timeout = Py_None;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:wait", const_cast<char**>(names), &timeout)) return nullptr;
-  double seconds = FOREVER;
-  if (timeout != Py_None) {
-    seconds = PyFloat_AsDouble(timeout);
-    if (seconds == -1.0 && PyErr_Occurred()) return nullptr;
-    if (std::isnan(seconds) || seconds < 0) seconds = 0;
-  }
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:wait", const_cast<char**>(names), &timeout))
+    return nullptr;
+  const double seconds = parse_timeout(timeout);
+  if (seconds < 0) return nullptr;
   if (refuse_in_behavior("scope.wait()") < 0 || refuse_in_batch("scope.wait()") < 0) return nullptr;
   Borrowed scope(scope_of(o));
   if (!scope.get()) return nothing_or_refuse(scope_of(o));
@@ -227,7 +231,9 @@ PyObject* scope_cancel(PyObject* o, PyObject*) {
   Py_RETURN_NONE;
 }
 
-PyObject* scope_when(PyObject* o, PyObject* const* args, Py_ssize_t n) { return make_when(args, n, o); }
+PyObject* scope_when(PyObject* o, PyObject* const* args, Py_ssize_t n) {
+  return make_when(args, n, o);
+}
 
 PyObject* scope_whencall(PyObject* o, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
   return call_whencall(args, n, kwnames, o);
@@ -281,7 +287,8 @@ void scope_dealloc(PyObject* o) {
   PyObject_GC_UnTrack(o);
   ScopeObject* self = scope_of(o);
   PyObject* raised = take_exception();  // an error may be passing through
-  Py_XDECREF(take_failures(self));
+  for (Payload* p : self->state->failures)
+    let_go(p);  // nobody asked the scope: they are reported like any others
   PyErr_Clear();
   Py_CLEAR(self->done);
   Py_CLEAR(self->token);
@@ -308,13 +315,15 @@ PyMethodDef scope_methods[] = {
     {"__enter__", scope_enter, METH_NOARGS, nullptr},
     {"__exit__", scope_exit, METH_VARARGS, nullptr},
     {"wait", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(scope_wait)), METH_VARARGS | METH_KEYWORDS,
-     "wait(timeout=None)\n--\n\nWait until nothing scheduled in the scope is pending; TimeoutError after `timeout` "
+     "wait(timeout=None)\n--\n\nWait until nothing scheduled in the scope is pending; TimeoutError after "
+     "`timeout` "
      "seconds."},
     {"cancel", scope_cancel, METH_NOARGS,
      "cancel()\n--\n\nDrop what has not begun: its results fail with CancelledError. What runs goes on."},
     {"when", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(scope_when)), METH_FASTCALL,
      "when(*cowns)\n--\n\nAs bocpy.when, for this scope: from any thread."},
-    {"whencall", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(scope_whencall)), METH_FASTCALL | METH_KEYWORDS,
+    {"whencall", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(scope_whencall)),
+     METH_FASTCALL | METH_KEYWORDS,
      "whencall(func, args, captures=())\n--\n\nAs bocpy.whencall, for this scope: from any thread."},
     {"_outcome", scope_outcome, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr}};
@@ -323,8 +332,9 @@ PyGetSetDef scope_getset[] = {
      "A cown that is released when the scope has ended: None, or failed with an ExceptionGroup.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyType_Slot scope_slots[] = {
-    {Py_tp_doc, const_cast<char*>("scope()\n--\n\nA context manager that waits at exit for every behavior scheduled "
-                                  "inside, nested ones included, and raises what failed as an ExceptionGroup.")},
+    {Py_tp_doc,
+     const_cast<char*>("scope()\n--\n\nA context manager that waits at exit for every behavior scheduled "
+                       "inside, nested ones included, and raises what failed as an ExceptionGroup.")},
     {Py_tp_new, reinterpret_cast<void*>(scope_new)},
     {Py_tp_dealloc, reinterpret_cast<void*>(scope_dealloc)},
     {Py_tp_traverse, reinterpret_cast<void*>(scope_traverse)},
@@ -332,7 +342,8 @@ PyType_Slot scope_slots[] = {
     {Py_tp_methods, scope_methods},
     {Py_tp_getset, scope_getset},
     {0, nullptr}};
-PyType_Spec scope_spec = {"bocpy.scope", sizeof(ScopeObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, scope_slots};
+PyType_Spec scope_spec = {"bocpy.scope", sizeof(ScopeObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+                          scope_slots};
 
 }  // namespace
 
@@ -358,8 +369,9 @@ Scope* current_scope() {
 Scope* open_scope(PyObject* o) {
   ScopeObject* self = scope_of(o);
   if (self->scope && !self->state->closed.load(acquire)) return self->scope;
-  PyErr_SetString(PyExc_RuntimeError, self->entered ? "this scope has ended: nothing more can be scheduled in it"
-                                                  : "this scope is not entered yet: use `with scope() as s:`");
+  PyErr_SetString(PyExc_RuntimeError, self->entered
+                                          ? "this scope has ended: nothing more can be scheduled in it"
+                                          : "this scope is not entered yet: use `with scope() as s:`");
   return nullptr;
 }
 

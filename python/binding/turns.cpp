@@ -1,8 +1,6 @@
 #include "turns.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <new>
 
 #include "copy.h"
@@ -17,11 +15,15 @@ struct Wanted {
   bool reads;
 };
 
-// One block: the turn and its requests. It keeps its cowns alive, as it may outlive the call that made it.
+// One block: the turn, its requests, and its shares in them. It keeps its cowns alive, as it may outlive the
+// call that made it. Null with MemoryError.
 Turn* make_turn(std::span<const Wanted> cowns) {
   constexpr size_t header = (sizeof(Turn) + alignof(Request) - 1) / alignof(Request) * alignof(Request);
-  const size_t bytes = header + cowns.size() * sizeof(Request);
-  auto* turn = new (::operator new(bytes)) Turn;
+  const size_t shares = cowns.size() > 1 ? cowns.size() : 0;
+  const size_t bytes = header + cowns.size() * sizeof(Request) + shares * sizeof(Waiter::Share);
+  void* block = allocate_block(bytes);
+  if (!block) return nullptr;
+  auto* turn = new (block) Turn;
   turn->bytes = static_cast<uint32_t>(bytes);
   turn->lane = Lane::WAITER;
   turn->waiter = &turn->turn;
@@ -33,28 +35,25 @@ Turn* make_turn(std::span<const Wanted> cowns) {
     new (at++) Request(w.payload, turn, w.reads ? uint32_t{Request::READ} : 0);
   }
   prepare(*turn);
+  if (shares) turn->turn.shares = reinterpret_cast<Waiter::Share*>(at);
+  for (size_t i = 0; i < shares; ++i) new (turn->turn.shares + i) Waiter::Share;
   return turn;
 }
 
-double parse_timeout(PyObject* timeout) {
-  if (timeout == Py_None) return std::numeric_limits<double>::infinity();
-  double seconds = PyFloat_AsDouble(timeout);
-  if (seconds == -1.0 && PyErr_Occurred()) return -1;
-  return std::isnan(seconds) || seconds < 0 ? 0 : seconds;
+bool is_the_turn(Behavior& waiting, void* turn) {
+  return &waiting == turn;
 }
-
-bool is_the_turn(Behavior& waiting, void* turn) { return &waiting == turn; }
 
 bool waits_for_own_hold(Turn& turn) {
   for (Held& h : context().held) {
-    if (blocks(*h.turn, is_the_turn, &turn)) return true;
+    if (runtime().scheduler().blocks(*h.turn, is_the_turn, &turn)) return true;
   }
   return false;
 }
 
 // Gives up: the turn belongs to the queues afterwards, or, if it was granted just now, is passed on.
 void abandon(Turn& turn) noexcept {
-  if (!turn.turn.abandon()) runtime().scheduler().finish(nullptr, turn);
+  if (!runtime().scheduler().abandon(turn)) runtime().scheduler().finish(nullptr, turn);
 }
 
 // Until the scheduled turn holds its cowns. 0, or -1 with an error; the turn is abandoned then.
@@ -62,10 +61,11 @@ int await_turn(Turn& turn, double timeout, const char* what) {
   const double deadline = monotonic_now() + timeout;
   while (!turn.turn.ready()) {
     if (waits_for_own_hold(turn)) {
-      PyErr_Format(PyExc_RuntimeError,
-                   "%s would wait for itself: the cown waits for a behavior that is queued behind a cown held by this "
-                   "thread. Release that first (leave its `with` block)",
-                   what);
+      PyErr_Format(
+          PyExc_RuntimeError,
+          "%s would wait for itself: the cown waits for a behavior that is queued behind a cown held by this "
+          "thread. Release that first (leave its `with` block)",
+          what);
       abandon(turn);
       return -1;
     }
@@ -89,10 +89,11 @@ int await_turn(Turn& turn, double timeout, const char* what) {
 int check_usable(Payload* payload, const char* what) {
   if (check_generation(payload) < 0 || refuse_in_behavior(what) < 0) return -1;
   if (payload->batch) {
-    PyErr_Format(PyExc_RuntimeError,
-                 "%s on the result of a behavior whose batch is still open would wait for ever: it is scheduled when "
-                 "the `with batch()` block ends",
-                 what);
+    PyErr_Format(
+        PyExc_RuntimeError,
+        "%s on the result of a behavior whose batch is still open would wait for ever: it is scheduled when "
+        "the `with batch()` block ends",
+        what);
     return -1;
   }
   return 0;
@@ -118,6 +119,7 @@ void give_back(Held& held) noexcept {
 // This thread holds other cowns already: only what is free can be added without risking a deadlock.
 int hold_free(const Wanted& wanted) {
   Turn* turn = make_turn({&wanted, 1});
+  if (!turn) return -1;
   Scheduler& scheduler = runtime().scheduler();
   if (scheduler.try_schedule(nullptr, *turn)) {
     if (turn->turn.ready()) {
@@ -128,9 +130,10 @@ int hold_free(const Wanted& wanted) {
   } else {
     scheduler.discard(*turn);
   }
-  PyErr_SetString(PyExc_RuntimeError,
-                  "this thread holds another cown, and this one is not free: waiting for it now could deadlock. Take "
-                  "several cowns at once with `with hold(a, b):`");
+  PyErr_SetString(
+      PyExc_RuntimeError,
+      "this thread holds another cown, and this one is not free: waiting for it now could deadlock. Take "
+      "several cowns at once with `with hold(a, b):`");
   return -1;
 }
 
@@ -140,6 +143,7 @@ int hold_all(std::span<const Wanted> cowns, double timeout, const char* what) {
   if (held.empty()) {
     if (cowns.empty()) return 0;
     Turn* turn = make_turn(cowns);
+    if (!turn) return -1;
     runtime().scheduler().schedule(nullptr, *turn);
     if (await_turn(*turn, timeout, what) < 0) return -1;
     keep(*turn);
@@ -148,7 +152,8 @@ int hold_all(std::span<const Wanted> cowns, double timeout, const char* what) {
   for (size_t i = 0; i < cowns.size(); ++i) {
     Held* mine = context().find(cowns[i].payload);
     if (mine && mine->reads && !cowns[i].reads) {
-      PyErr_SetString(PyExc_RuntimeError, "this thread holds the cown to read only; release it before you ask for more");
+      PyErr_SetString(PyExc_RuntimeError,
+                      "this thread holds the cown to read only; release it before you ask for more");
     } else if (mine) {
       ++mine->depth;
       continue;
@@ -166,11 +171,13 @@ int hold_all(std::span<const Wanted> cowns, double timeout, const char* what) {
 PyObject* cown_acquire(PyObject* self, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"timeout", nullptr};
   PyObject* timeout = Py_None;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:acquire", const_cast<char**>(names), &timeout)) return nullptr;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:acquire", const_cast<char**>(names), &timeout))
+    return nullptr;
   double seconds = parse_timeout(timeout);
   if (seconds < 0) return nullptr;
   Wanted wanted{payload_of(self), false};
-  if (check_usable(wanted.payload, "acquire()") < 0 || hold_all({&wanted, 1}, seconds, "acquire()") < 0) return nullptr;
+  if (check_usable(wanted.payload, "acquire()") < 0 || hold_all({&wanted, 1}, seconds, "acquire()") < 0)
+    return nullptr;
   Py_RETURN_NONE;
 }
 
@@ -179,7 +186,8 @@ PyObject* cown_release(PyObject* self, PyObject*) {
   if (payload->generation != generation) Py_RETURN_NONE;  // held by the parent process, not by this one
   Held* held = context().find(payload);
   if (!held) {
-    PyErr_SetString(PyExc_RuntimeError, "release() of a cown that this thread does not hold: call acquire() first");
+    PyErr_SetString(PyExc_RuntimeError,
+                    "release() of a cown that this thread does not hold: call acquire() first");
     return nullptr;
   }
   give_back(*held);
@@ -189,7 +197,7 @@ PyObject* cown_release(PyObject* self, PyObject*) {
 PyObject* cown_enter(PyObject* self, PyObject*) {
   Wanted wanted{payload_of(self), false};
   if (check_usable(wanted.payload, "`with cown:`") < 0) return nullptr;
-  if (hold_all({&wanted, 1}, std::numeric_limits<double>::infinity(), "`with cown:`") < 0) return nullptr;
+  if (hold_all({&wanted, 1}, FOREVER, "`with cown:`") < 0) return nullptr;
   runtime().failures().look(*wanted.payload);
   return Py_NewRef(wanted.payload->value);
 }
@@ -233,6 +241,7 @@ PyObject* cown_result(PyObject* self, PyObject* args, PyObject* kwargs) {
   }
   Wanted wanted{payload, !take};
   Turn* turn = make_turn({&wanted, 1});
+  if (!turn) return nullptr;
   runtime().scheduler().schedule(nullptr, *turn);
   if (await_turn(*turn, seconds, "result()") < 0) return nullptr;
   PyObject* result = result_of(payload, take);
@@ -247,11 +256,16 @@ PyObject* unwrap_cown(Payload* payload) {
   if (c.current) {
     Request* r = c.current->find(payload);
     if (r && !r->reads()) return take_value(payload);
+    if (!r) {
+      access_to(payload);  // says why not
+      return nullptr;
+    }
   } else if (Held* held = c.find(payload)) {
     if (!held->reads) return take_value(payload);
   } else if (!payload->batch) {
     Wanted wanted{payload, false};
     Turn* turn = make_turn({&wanted, 1});
+    if (!turn) return nullptr;
     Scheduler& scheduler = runtime().scheduler();
     if (!scheduler.try_schedule(nullptr, *turn)) {
       scheduler.discard(*turn);
@@ -265,23 +279,25 @@ PyObject* unwrap_cown(Payload* payload) {
       return value;
     }
   }
-  PyErr_SetString(PyExc_RuntimeError,
-                  "unwrap() while a behavior on this cown is still in flight (or another holds it): use result() or "
-                  "quiesce() first");
+  PyErr_SetString(
+      PyExc_RuntimeError,
+      "unwrap() while a behavior on this cown is still in flight (or another holds it): use result() or "
+      "quiesce() first");
   return nullptr;
 }
 
 namespace {
 
 struct HoldObject {
-  PyObject_HEAD
-  PyObject* cowns;  // tuple of cowns and read(cown)s, flattened
-  PyObject* given;  // what `as` gets: tuple of cowns
+  PyObject_HEAD PyObject* cowns;  // tuple of cowns and read(cown)s, flattened
+  PyObject* given;                // what `as` gets: tuple of cowns
   double timeout;
   bool entered;
 };
 
-HoldObject* hold_of(PyObject* o) noexcept { return reinterpret_cast<HoldObject*>(o); }
+HoldObject* hold_of(PyObject* o) noexcept {
+  return reinterpret_cast<HoldObject*>(o);
+}
 
 // Adds an argument of hold() to both lists: a cown, read(cown), or a list or tuple of such.
 int flatten(PyObject* argument, bool reads, PyObject* wanted, PyObject* given) {
@@ -308,7 +324,8 @@ PyObject* hold_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"timeout", nullptr};
   PyObject* timeout = Py_None;
   Ref none(PyTuple_New(0));
-  if (!none || !PyArg_ParseTupleAndKeywords(none.get(), kwargs, "|$O:hold", const_cast<char**>(names), &timeout)) {
+  if (!none ||
+      !PyArg_ParseTupleAndKeywords(none.get(), kwargs, "|$O:hold", const_cast<char**>(names), &timeout)) {
     return nullptr;
   }
   double seconds = parse_timeout(timeout);
@@ -348,7 +365,8 @@ PyObject* hold_enter(PyObject* self, PyObject*) {
     Payload* payload = payload_of(PyTuple_GET_ITEM(pair, 0));
     const bool reads = PyTuple_GET_ITEM(pair, 1) == Py_True;
     if (check_usable(payload, "hold()") < 0) return nullptr;
-    auto twin = std::find_if(wanted.begin(), wanted.end(), [&](const Wanted& w) { return w.payload == payload; });
+    auto twin =
+        std::find_if(wanted.begin(), wanted.end(), [&](const Wanted& w) { return w.payload == payload; });
     if (twin == wanted.end()) {
       wanted.push_back({payload, reads});
     } else {
@@ -371,7 +389,8 @@ PyObject* hold_exit(PyObject* self, PyObject*) {
   std::vector<Payload*> done;
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(hold->cowns); ++i) {
     Payload* payload = payload_of(PyTuple_GET_ITEM(PyTuple_GET_ITEM(hold->cowns, i), 0));
-    if (payload->generation != generation || std::find(done.begin(), done.end(), payload) != done.end()) continue;
+    if (payload->generation != generation || std::find(done.begin(), done.end(), payload) != done.end())
+      continue;
     done.push_back(payload);
     if (Held* held = context().find(payload)) give_back(*held);
   }
@@ -382,8 +401,9 @@ PyMethodDef hold_methods[] = {{"__enter__", hold_enter, METH_NOARGS, nullptr},
                               {"__exit__", hold_exit, METH_VARARGS, nullptr},
                               {nullptr, nullptr, 0, nullptr}};
 PyType_Slot hold_slots[] = {
-    {Py_tp_doc, const_cast<char*>("hold(*cowns, timeout=None)\n--\n\nA context manager that holds several cowns at once, "
-                                  "as one request: cowns, read(cown)s and lists of them. Gives a tuple of the cowns.")},
+    {Py_tp_doc, const_cast<char*>(
+                    "hold(*cowns, timeout=None)\n--\n\nA context manager that holds several cowns at once, "
+                    "as one request: cowns, read(cown)s and lists of them. Gives a tuple of the cowns.")},
     {Py_tp_new, reinterpret_cast<void*>(hold_new)},
     {Py_tp_dealloc, reinterpret_cast<void*>(hold_dealloc)},
     {Py_tp_methods, hold_methods},

@@ -12,8 +12,7 @@ namespace {
 
 // The decorator that when() returns. Short-lived, so not tracked by the collector.
 struct WhenObject {
-  PyObject_VAR_HEAD
-  vectorcallfunc vectorcall;
+  PyObject_VAR_HEAD vectorcallfunc vectorcall;
   PyObject* scope;  // strong or null
   size_t requests;
   PyObject* items[1];
@@ -21,7 +20,9 @@ struct WhenObject {
 
 PyTypeObject* when_type = nullptr;
 
-WhenObject* when_of(PyObject* o) noexcept { return reinterpret_cast<WhenObject*>(o); }
+WhenObject* when_of(PyObject* o) noexcept {
+  return reinterpret_cast<WhenObject*>(o);
+}
 
 PyObject* when_call(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   if (PyVectorcall_NARGS(nargsf) != 1 || kwnames) {
@@ -43,16 +44,20 @@ void when_dealloc(PyObject* self) {
   Py_DECREF(type);
 }
 
-PyMemberDef when_members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(WhenObject, vectorcall), READONLY, nullptr},
-                              {nullptr, 0, 0, 0, nullptr}};
+PyMemberDef when_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(WhenObject, vectorcall), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr}};
 PyType_Slot when_slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(when_dealloc)},
                             {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
                             {Py_tp_members, when_members},
                             {0, nullptr}};
 PyType_Spec when_spec = {"bocpy._When", static_cast<int>(offsetof(WhenObject, items)), sizeof(PyObject*),
-                         Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION, when_slots};
+                         Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                         when_slots};
 
-PyObject* py_when(PyObject*, PyObject* const* args, Py_ssize_t n) { return make_when(args, n, nullptr); }
+PyObject* py_when(PyObject*, PyObject* const* args, Py_ssize_t n) {
+  return make_when(args, n, nullptr);
+}
 
 PyObject* py_whencall(PyObject*, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
   return call_whencall(args, n, kwnames, nullptr);
@@ -62,7 +67,8 @@ PyObject* py_whencall(PyObject*, PyObject* const* args, Py_ssize_t n, PyObject* 
 int bind_whencall(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, PyObject* (&bound)[3]) {
   static const char* const names[] = {"func", "args", "captures"};
   if (n > 3) {
-    PyErr_Format(PyExc_TypeError, "whencall(func, args, captures=()) takes at most 3 arguments, %zd given", n);
+    PyErr_Format(PyExc_TypeError, "whencall(func, args, captures=()) takes at most 3 arguments, %zd given",
+                 n);
     return -1;
   }
   for (Py_ssize_t i = 0; i < n; ++i) bound[i] = args[i];
@@ -124,17 +130,21 @@ PyObject* call_whencall(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, 
   }
   if (!items) return nullptr;
   return schedule_call({reinterpret_cast<PyTupleObject*>(items.get())->ob_item, count, requests}, bound[0],
-                       reinterpret_cast<PyTupleObject*>(captures.get())->ob_item, PyTuple_GET_SIZE(captures.get()),
-                       scope);
+                       reinterpret_cast<PyTupleObject*>(captures.get())->ob_item,
+                       PyTuple_GET_SIZE(captures.get()), scope);
 }
 
 PyMethodDef when_methods[] = {
     {"when", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(py_when)), METH_FASTCALL,
-     "when(*cowns)\n--\n\nA decorator that schedules the function as a behavior over the cowns and replaces it by the "
-     "result, a Cown. Each argument is a cown, a list or tuple of cowns (the function gets a list), or read() of "
+     "when(*cowns)\n--\n\nA decorator that schedules the function as a behavior over the cowns and replaces "
+     "it by the "
+     "result, a Cown. Each argument is a cown, a list or tuple of cowns (the function gets a list), or "
+     "read() of "
      "such."},
-    {"whencall", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(py_whencall)), METH_FASTCALL | METH_KEYWORDS,
-     "whencall(func, args, captures=())\n--\n\nSchedule func over the cowns of args; the captures are passed after "
+    {"whencall", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(py_whencall)),
+     METH_FASTCALL | METH_KEYWORDS,
+     "whencall(func, args, captures=())\n--\n\nSchedule func over the cowns of args; the captures are passed "
+     "after "
      "them. Returns the result, a Cown."},
     {nullptr, nullptr, 0, nullptr}};
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 
 from . import _bocpy
 
@@ -76,7 +77,12 @@ def backend() -> str:
     return BACKEND
 
 
-def gil_came_back() -> bool:
-    """True on a free-threaded build whose lock an extension has switched on again."""
-    enabled = getattr(sys, "_is_gil_enabled", None)
-    return _bocpy.FREE_THREADED_BUILD and enabled is not None and bool(enabled())
+def warn_if_gil_came_back() -> None:
+    """Say so if this is a free-threaded build whose lock an extension has switched on again."""
+    if _bocpy.FREE_THREADED_BUILD and sys._is_gil_enabled():  # type: ignore[attr-defined,unused-ignore]
+        warnings.warn(
+            "an extension module has switched the GIL on again: behaviors stay correct but do not run in parallel. "
+            "Find it with `python -X gil=0 -W error`, or set PYTHON_GIL=0",
+            RuntimeWarning,
+            skip_file_prefixes=(os.path.dirname(__file__),),  # type: ignore[call-arg,unused-ignore]
+        )

@@ -7,11 +7,10 @@ import math
 import os
 import sys
 import threading
-import warnings
 from typing import Any, Literal, NamedTuple, overload
 
 from . import _bocpy
-from ._config import MOST_WORKERS, WORKER_COUNT, gil_came_back
+from ._config import MOST_WORKERS, WORKER_COUNT
 
 _FOREVER = 1e9  # seconds; longer timeouts mean no timeout
 
@@ -55,13 +54,6 @@ def start(worker_count: int | None = None, module: tuple[str, str | None] | None
                 f"{worker_count}"
             )
         return
-    if gil_came_back():
-        warnings.warn(
-            "an extension module has switched the GIL on again: behaviors stay correct but do not run in parallel. "
-            "Find it with `python -X gil=0 -W error`, or set PYTHON_GIL=0",
-            RuntimeWarning,
-            stacklevel=2,
-        )
     _running_with = _bocpy._start(worker_count or WORKER_COUNT)
 
 
@@ -192,10 +184,12 @@ def _drain(*, last: bool) -> None:
     interrupted = _interrupted_at_end or _ended_by_interrupt()
     if interrupted:
         _bocpy._cancel_all()
+    if last:
+        _bocpy._begin_end()  # what daemon threads schedule from here on could keep this from ever ending
     while True:
         try:
             _bocpy._quiesce(math.inf, "the end of the program")
-            if not last or _bocpy._try_stop():
+            if not last or _bocpy._close():
                 break
         except KeyboardInterrupt:
             if interrupted:
@@ -231,7 +225,6 @@ def _before_threads_end() -> None:
 def _at_exit() -> None:
     _drain(last=True)
     _bocpy._report_failures()
-    _bocpy._close()
     if _interrupted_at_end:
         _end_as_interrupted()
 

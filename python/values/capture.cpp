@@ -13,8 +13,7 @@ namespace boc::py {
 namespace {
 
 constexpr Py_ssize_t kLargeCapture = Py_ssize_t{1} << 20;
-constexpr const char* kWaysOut =
-    "Put it in a Cown and pass it with read(), keep it in a PinnedCown, or create it inside the behavior";
+constexpr const char* kWaysOut = "Put it in a Cown and pass it with read(), or create it inside the behavior";
 
 enum class Kind { kVariable, kDefault, kExtra, kSelf, kCallable };
 

@@ -1,5 +1,5 @@
-// A small test frame: TEST(suite, name) { CHECK(...); }. A failed CHECK is reported and the test goes on, so it can be
-// used on any thread; REQUIRE ends the program, for when going on makes no sense.
+// A small test frame: TEST(suite, name) { CHECK(...); }. A failed CHECK is reported and the test goes on, so
+// it can be used on any thread; REQUIRE ends the program, for when going on makes no sense.
 #pragma once
 
 #include <atomic>
@@ -23,7 +23,9 @@ std::vector<Test>& all_tests();
 void fail(const char* file, int line, const std::string& what);
 
 struct Registered {
-  Registered(const char* suite, const char* name, void (*body)()) { all_tests().push_back({suite, name, body}); }
+  Registered(const char* suite, const char* name, void (*body)()) {
+    all_tests().push_back({suite, name, body});
+  }
 };
 
 template <class A, class B>
@@ -56,24 +58,26 @@ inline constexpr int SLOWNESS = 4;
 #else
 inline constexpr int SLOWNESS = 1;
 #endif
-constexpr int times(int n) { return n / SLOWNESS > 0 ? n / SLOWNESS : 1; }
+constexpr int times(int n) {
+  return n / SLOWNESS > 0 ? n / SLOWNESS : 1;
+}
 
 }  // namespace check
 
-#define TEST(suite, name)                                                                   \
-  static void test_##suite##_##name();                                                      \
+#define TEST(suite, name)                                                                           \
+  static void test_##suite##_##name();                                                              \
   static const check::Registered registered_##suite##_##name{#suite, #name, test_##suite##_##name}; \
   static void test_##suite##_##name()
 
-#define CHECK(condition) \
-  do {                   \
+#define CHECK(condition)                                           \
+  do {                                                             \
     if (!(condition)) check::fail(__FILE__, __LINE__, #condition); \
   } while (0)
 #define CHECK_EQ(a, b) check::equal(__FILE__, __LINE__, #a " == " #b, (a), (b))
-#define REQUIRE(condition)                            \
-  do {                                                \
-    if (!(condition)) {                               \
-      check::fail(__FILE__, __LINE__, #condition);    \
-      std::_Exit(1);                                  \
-    }                                                 \
+#define REQUIRE(condition)                         \
+  do {                                             \
+    if (!(condition)) {                            \
+      check::fail(__FILE__, __LINE__, #condition); \
+      std::_Exit(1);                               \
+    }                                              \
   } while (0)

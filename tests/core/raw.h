@@ -1,4 +1,5 @@
-// Behaviors without a backend: the protocol step by step, on one thread, where the test decides who comes when.
+// Behaviors without a backend: the protocol step by step, on one thread, where the test decides who comes
+// when.
 #pragma once
 
 #include <initializer_list>
@@ -20,11 +21,16 @@ struct Use {
   Cell* cown;
   bool read = false;
 };
-inline Use read(Cell& c) { return {&c, true}; }
-inline Use write(Cell& c) { return {&c, false}; }
+inline Use read(Cell& c) {
+  return {&c, true};
+}
+inline Use write(Cell& c) {
+  return {&c, false};
+}
 
 struct Step : Behavior {
-  explicit Step(std::initializer_list<Use> uses, Cell* result = nullptr) : memory_((uses.size() + 1) * sizeof(Request)) {
+  explicit Step(std::initializer_list<Use> uses, Cell* result = nullptr)
+      : memory_((uses.size() + 1) * sizeof(Request)) {
     requests = reinterpret_cast<Request*>(memory_.data());
     Request* at = requests;
     for (const Use& u : uses) new (at++) Request(u.cown, this, u.read ? uint32_t{Request::READ} : 0u);

@@ -251,8 +251,8 @@ TEST(life, scopes_are_waited_for_and_cancelled_apart) {
   runtime.wait();
 }
 
-// A worker keeps counts of a scope to itself for a while. If it goes on with a long behavior of another scope, whoever
-// waits for the first one must not wait for that.
+// A worker keeps counts of a scope to itself for a while. If it goes on with a long behavior of another
+// scope, whoever waits for the first one must not wait for that.
 TEST(life, a_scope_is_idle_although_its_worker_is_busy_elsewhere) {
   Runtime runtime(1);
   Scheduler& s = runtime.scheduler();
@@ -287,11 +287,14 @@ TEST(life, main_lane) {
   int on_main = 0;
   for (int i = 0; i < 100; ++i) {
     when(c) << [](int& n) { ++n; };
-    Behavior* b = make_behavior(runtime, nullptr, [&](int& n) {
-      CHECK(std::this_thread::get_id() == main_thread);
-      ++on_main;
-      ++n;
-    }, c);
+    Behavior* b = make_behavior(
+        runtime, nullptr,
+        [&](int& n) {
+          CHECK(std::this_thread::get_id() == main_thread);
+          ++on_main;
+          ++n;
+        },
+        c);
     b->lane = Lane::MAIN;
     s.schedule(nullptr, *b);
   }

@@ -64,8 +64,8 @@ TEST(order, readers_run_in_parallel) {
   CHECK_EQ(get(c), check::times(200) + check::times(200) / 2);
 }
 
-// A worker that is in the middle of a long behavior has woken readers, or anything else, in its own queue: others take
-// it from there.
+// A worker that is in the middle of a long behavior has woken readers, or anything else, in its own queue:
+// others take it from there.
 TEST(order, what_waits_behind_a_long_behavior_is_stolen) {
   Runtime runtime(2);
   auto a = make_cown<int>(0);
@@ -92,14 +92,31 @@ TEST(order, mixes_of_readers_and_writers) {
       for (int i = 0; i < n; ++i) {
         state = state * 1664525 + 1013904223;
         switch (state >> 29) {
-          case 0: writes.fetch_add(1); when_on(runtime, c) << [](Guarded& g) { g.write(); }; break;
-          case 1: writes.fetch_add(1);
-            when_on(runtime, c, read(d)) << [](Guarded& g, const Guarded& r) { g.write(); r.read(); };
+          case 0:
+            writes.fetch_add(1);
+            when_on(runtime, c) << [](Guarded& g) { g.write(); };
             break;
-          case 2: when_on(runtime, d, read(c)) << [](Guarded& g, const Guarded& r) { g.write(); r.read(); }; break;
-          case 3: when_on(runtime, read(c), read(d)) << [](const Guarded& x, const Guarded& y) { x.read(); y.read(); };
+          case 1:
+            writes.fetch_add(1);
+            when_on(runtime, c, read(d)) << [](Guarded& g, const Guarded& r) {
+              g.write();
+              r.read();
+            };
             break;
-          default: when_on(runtime, read(c)) << [](const Guarded& r) { r.read(); };
+          case 2:
+            when_on(runtime, d, read(c)) << [](Guarded& g, const Guarded& r) {
+              g.write();
+              r.read();
+            };
+            break;
+          case 3:
+            when_on(runtime, read(c), read(d)) << [](const Guarded& x, const Guarded& y) {
+              x.read();
+              y.read();
+            };
+            break;
+          default:
+            when_on(runtime, read(c)) << [](const Guarded& r) { r.read(); };
         }
       }
     });

@@ -2,7 +2,9 @@
 #include "boc/sync.h"
 #include "check.h"
 
-TEST(planted_failure, check_fails) { CHECK_EQ(1 + 1, 3); }
+TEST(planted_failure, check_fails) {
+  CHECK_EQ(1 + 1, 3);
+}
 
 TEST(planted_race, two_threads_write) {
   int shared = 0;
@@ -12,11 +14,13 @@ TEST(planted_race, two_threads_write) {
   CHECK(shared <= 1000);
 }
 
-TEST(planted_leak, memory_after_free) {
-  auto* memory = new int[4]{1, 2, 3, 4};
-  volatile int* seen = memory;
-  delete[] memory;
-  CHECK(seen[1] < 1000000000 || seen[1] > 0);
+TEST(planted_leak, memory_is_lost) {
+  static volatile int size = 4;
+  int* volatile memory = new int[static_cast<size_t>(size)]{1};
+  CHECK(memory[0] == 1);
+  memory = nullptr;
 }
 
-TEST(planted_invariant, is_broken) { BOC_INVARIANT(1 + 1 == 3, "X1"); }
+TEST(planted_invariant, is_broken) {
+  BOC_INVARIANT(1 + 1 == 3, "X1");
+}

@@ -1,4 +1,5 @@
-// The memory pool alone. Under sanitizers it is malloc, and these tests say whether they are right themselves.
+// The memory pool alone. Under sanitizers it is malloc, and these tests say whether they are right
+// themselves.
 #include "boc/pool.h"
 
 #include <sys/wait.h>
@@ -177,7 +178,8 @@ struct Late {
 
 struct AtTheEnd {
   ~AtTheEnd() {
-    std::thread late([] { pool_free(pool_allocate(80), 80); });  // a thread that ends after static destruction
+    std::thread late(
+        [] { pool_free(pool_allocate(80), 80); });  // a thread that ends after static destruction
     late.join();
     pool_free(pool_allocate(80), 80);
     pool_trim();

@@ -15,7 +15,9 @@ struct Item : Behavior {
   atomic<int> taken{0};
 };
 
-int number_of(Behavior* b) { return b ? static_cast<Item*>(b)->number : -1; }
+int number_of(Behavior* b) {
+  return b ? static_cast<Item*>(b)->number : -1;
+}
 
 std::deque<Item> items(int n) {
   std::deque<Item> all(static_cast<size_t>(n));

@@ -39,8 +39,8 @@ TEST(scope, cancels_downwards_only) {
   root->unref();
 }
 
-// Pending behaviors keep the scope without a reference; the last one destroys it, and its parents in turn, from within
-// give_back(). Address sanitizer sees if anything is touched after that, or left.
+// Pending behaviors keep the scope without a reference; the last one destroys it, and its parents in turn,
+// from within give_back(). Address sanitizer sees if anything is touched after that, or left.
 TEST(scope, the_last_pending_behavior_destroys_it) {
   Scope* at = new Scope(nullptr);
   for (int i = 0; i < 100; ++i) {
@@ -63,7 +63,7 @@ TEST(scope, waiting) {
   CHECK(scope->wait_for(1h));
   scope->take(1);
   CHECK(!scope->wait_for(1ms));
-  std::thread nudger([&] { scope->nudge(); });
+  std::thread nudger([&] { scope->nudge_all(); });
   nudger.join();
   std::thread ender([&] { scope->give_back(1); });
   while (!scope->wait_for(1h)) {
@@ -81,7 +81,7 @@ TEST(scope, nudge_ends_a_wait_early) {
     back.store(true);
   });
   while (!back.load()) {
-    scope->nudge();
+    scope->nudge_all();
     std::this_thread::yield();
   }
   waiter.join();
@@ -92,7 +92,12 @@ TEST(scope, nudge_ends_a_wait_early) {
 TEST(scope, listener_hears_each_fall_to_zero) {
   auto* scope = new Scope(nullptr);
   int heard = 0;
-  scope->listen([](Scope& s, void* n) { CHECK(s.idle()); ++*static_cast<int*>(n); }, nullptr, &heard);
+  scope->listen(
+      [](Scope& s, void* n) {
+        CHECK(s.idle());
+        ++*static_cast<int*>(n);
+      },
+      nullptr, &heard);
   scope->take(2);
   scope->give_back(1);
   CHECK_EQ(heard, 0);
@@ -119,7 +124,8 @@ TEST(scope, no_fall_is_missed) {
       while (!scope->wait_for(1h)) {
       }
     } else {
-      scope->listen([](Scope&, void* flag) { static_cast<atomic<bool>*>(flag)->store(true); }, nullptr, &heard);
+      scope->listen([](Scope&, void* flag) { static_cast<atomic<bool>*>(flag)->store(true); }, nullptr,
+                    &heard);
       if (!scope->idle()) check::until([&] { return heard.load(); });
     }
     ender.join();

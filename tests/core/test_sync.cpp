@@ -33,8 +33,8 @@ TEST(sync, parker_remembers_one_permit) {
   Parker parker;
   parker.unpark();
   parker.unpark();
-  parker.park();                    // returns: the permit came first
-  CHECK(!parker.park_for(1ms));     // and only one is kept
+  parker.park();                 // returns: the permit came first
+  CHECK(!parker.park_for(1ms));  // and only one is kept
   CHECK(!parker.park_for(0ns));
   parker.unpark();
   CHECK(parker.park_for(1h));
@@ -71,8 +71,9 @@ TEST(sync, waiter_states) {
   CHECK(!abandoned.ready());
 }
 
-// The waiting thread sees that it is ready, by the flag and not by the permit, and frees the waiter while grant() is
-// still on its way to unpark: grant() must not touch the waiter after the flag. Address sanitizer sees it otherwise.
+// The waiting thread sees that it is ready, by the flag and not by the permit, and frees the waiter while
+// grant() is still on its way to unpark: grant() must not touch the waiter after the flag. Address sanitizer
+// sees it otherwise.
 TEST(sync, waiter_is_destroyed_as_soon_as_it_is_ready) {
   for (int i = 0; i < check::times(20000); ++i) {
     auto waiter = std::make_unique<Waiter>();
@@ -85,8 +86,12 @@ TEST(sync, waiter_is_destroyed_as_soon_as_it_is_ready) {
     });
     go.store(true, release);
     switch (i % 3) {
-      case 0: check::until([&] { return raw->ready(); }); break;
-      case 1: check::until([&] { return raw->wait_for(10us); }); break;
+      case 0:
+        check::until([&] { return raw->ready(); });
+        break;
+      case 1:
+        check::until([&] { return raw->wait_for(10us); });
+        break;
       case 2:
         if (raw->abandon()) {
           granter.join();  // the granter still needs it: it would free it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import gc
 
 import bocpy
 import pytest
@@ -274,6 +275,38 @@ def test_waiting_inside_an_open_batch() -> None:
             assert caught(attempt)[0] == "RuntimeError", attempt
             assert caught(attempt, timeout=SHORT)[0] == "RuntimeError", attempt
     assert member.result() == 1
+
+
+def test_a_batch_that_is_never_left() -> None:
+    lost = batch()
+    lost.__enter__()
+    member = when()(lambda: "ran")
+    del lost
+    gc.collect()
+    with pytest.raises(CancelledError):
+        member.result()
+    assert when()(lambda: "after").result() == "after"
+
+
+def test_a_batch_ends_where_it_began() -> None:
+    opened = batch()
+    opened.__enter__()
+    member = when()(lambda: "ran")
+    assert run_threads(lambda: caught(opened.__exit__, None, None, None)[0]) == ["RuntimeError"]
+    opened.__exit__(None, None, None)
+    assert member.result() == "ran"
+
+
+def test_a_batch_that_a_behavior_never_leaves(two_workers: None) -> None:
+    cown = Cown(1)
+
+    @when(cown)
+    def forgets(cown):
+        batch().__enter__()
+        when(cown)(lambda cown: None)
+
+    forgets.result()
+    assert when(cown)(lambda cown: cown.value).result() == 1
 
 
 def test_a_batch_can_be_used_again() -> None:

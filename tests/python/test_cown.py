@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import operator
+import weakref
 from unittest import mock
 
 import pytest
@@ -20,6 +22,27 @@ def test_the_type_can_be_subscripted() -> None:
     cown = Cown[int](3)
     assert type(cown) is Cown and cown.result() == 3
     assert "Cown[int]" in repr(Cown[int])
+
+
+def test_a_cown_can_be_subclassed() -> None:
+    class Account(Cown):
+        def __init__(self, value: int) -> None:
+            self.tag = f"started with {value}"
+
+        def doubled(self) -> Cown[int]:
+            return when(self)(lambda cown: 2 * cown.value)
+
+    account = Account(4)
+    assert (account.doubled().result(), account.tag, account.result()) == (8, "started with 4", 4)
+
+
+def test_weak_references() -> None:
+    cown = Cown([1])
+    weak = weakref.ref(cown)
+    assert weak() is cown
+    del cown
+    gc.collect()
+    assert weak() is None
 
 
 def test_changes_in_place_and_by_assignment_are_seen_by_the_next_behavior() -> None:

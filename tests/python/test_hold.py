@@ -114,6 +114,26 @@ def test_hold_can_be_entered_when_held_already() -> None:
     assert not a.acquired and not b.acquired
 
 
+def test_one_hold_used_more_than_once() -> None:
+    cown = Cown(1)
+    one = hold(cown)
+    for _ in range(2):
+        with one:
+            cown.value += 1
+    with one, pytest.raises(RuntimeError), one:
+        pass
+    assert cown.acquired is False
+    assert cown.result() == 3
+
+
+def test_hold_with_groups() -> None:
+    a, b, c = Cown(1), Cown(2), Cown(3)
+    with hold([a, b], read((c,))) as held:
+        assert set(held) == {a, b, c}
+        a.value = b.value + c.value
+    assert a.result() == 5
+
+
 @pytest.mark.parametrize("argument", [1, None, "cown"])
 def test_hold_refuses_what_is_no_cown(argument: object) -> None:
     cown = Cown(1)

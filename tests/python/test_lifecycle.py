@@ -343,6 +343,12 @@ def test_the_environment_sets_worker_count() -> None:
     assert output_of(program, how="-c", env={"BOCPY_WORKERS": "5"}) == "5 5\n"
 
 
+@pytest.mark.parametrize("value", ["", "0", "-3", "many", "2.5"])
+def test_a_worker_count_that_is_none_is_ignored(value: str) -> None:
+    expected = output_of(PRINT_COUNT, how="-c", env={"BOCPY_WORKERS": None})
+    assert output_of(PRINT_COUNT, how="-c", env={"BOCPY_WORKERS": value}) == expected
+
+
 def test_everything_public_is_exported() -> None:
     public = """Cown CancelledError TransferError WORKER_COUNT WaitResult __version__ backend batch hold quiesce read
     scope start wait when whencall"""

@@ -1,4 +1,4 @@
-"""`with scope() as s:` waits for what was scheduled inside; cancelling; failures; scopes in behaviors."""
+"""`with scope() as s:` waits for what was scheduled inside, and raises what failed there."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import threading
 import time
 
 import pytest
-from boc_testing import SHORT, Gate, caught, run_threads
-from bocpy import CancelledError, Cown, quiesce, scope, wait, when
+from boc_testing import SHORT, Gate, caught, output_of, run_threads
+from bocpy import Cown, quiesce, scope, wait, when
 
 if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup, ExceptionGroup
@@ -294,145 +294,38 @@ def test_if_the_body_raises_the_unbegun_are_cancelled_and_the_running_awaited(ga
     assert names == [""] * len(log) + ["CancelledError"] * (400 - len(log))
 
 
-# cancelling ----------------------------------------------------------------------------------------------------------
-
-
-def test_cancel_drops_the_unbegun(gate: Gate, two_workers: None, unraisable: list[str]) -> None:
-    cown, outside = Cown(["start"]), Cown(0)
-    with scope() as s:
-        running = when(cown)(lambda cown: gate.pass_through())
-        gate.wait_arrived()
-        dropped = [when(cown)(lambda cown: cown.value.append("dropped")) for _ in range(3)]
-        dependent = when(dropped[0], outside)(lambda result, outside: add(outside))
-        s.cancel()
-        gate.open()
-    assert running.result() is None
-    for result in (*dropped, dependent):
-        with pytest.raises(CancelledError):
-            result.result()
-    assert (cown.result(), outside.result()) == (["start"], 0)
+def test_failures_behind_an_exception_of_the_body_are_reported(unraisable: list[str]) -> None:
+    with pytest.raises(KeyError), scope():
+        failed = when()(lambda: boom("behind"))
+        quiesce()
+        raise KeyError
     wait()
-    assert unraisable == []
+    assert len(unraisable) == 1 and "behind" in unraisable[0]
+    del failed
 
 
-def test_cancel_is_no_failure_to_report(gate: Gate, two_workers: None, unraisable: list[str]) -> None:
-    cown = Cown(0)
-    with scope() as s:
-        when(cown)(lambda cown: gate.pass_through())
-        gate.wait_arrived()
-        when(cown)(add)
-        s.cancel()
-        gate.open()
-    wait()
-    assert unraisable == []
-    assert cown.value == 0
+def test_ctrl_c_at_the_exit_of_a_scope() -> None:
+    """What has not begun is dropped, what runs ends by itself, and the runtime stays usable."""
+    program = """
+import os, signal, threading
+from bocpy import Cown, quiesce, scope, start, when
+start(1)
+opened_in, opened_out = os.pipe()
+cown = Cown([])
 
+def slow(cown):
+    os.read(opened_in, 1)
+    cown.value.append("slow")
 
-def test_cancel_leaves_others_alone(gate: Gate, two_workers: None) -> None:
-    cown = Cown([])
-    first = when(cown)(lambda cown: gate.pass_through())
-    gate.wait_arrived()
-    with scope() as s:
-        inside = [when(cown)(lambda cown: cown.value.append("inside")) for _ in range(3)]
-        after = []
-        run_threads(lambda: after.append(when(cown)(lambda cown: cown.value.append("outside"))))
-        s.cancel()
-        gate.open()
-    assert after[0].result() is None
-    assert cown.result() == ["outside"]
-    assert [caught(result.result)[0] for result in inside] == ["CancelledError"] * 3
-    assert first.result() is None
-
-
-def test_cancel_of_a_finished_scope() -> None:
-    with scope() as s:
-        result = when()(lambda: 1)
-    s.cancel()
-    s.cancel()
-    assert result.result() == 1
-
-
-def test_dependents_outside_see_the_cancellation(gate: Gate, two_workers: None) -> None:
-    cown = Cown(0)
-    with scope() as s:
-        when(cown)(lambda cown: gate.pass_through())
-        gate.wait_arrived()
-        dropped = when(cown)(add)
-        s.cancel()
-        gate.open()
-
-    @when(dropped)
-    def after(dropped):
-        return type(dropped.value).__name__
-
-    assert after.result() == "CancelledError"
-
-
-# in a behavior -------------------------------------------------------------------------------------------------------
-
-
-def test_in_a_behavior_exit_does_not_wait() -> None:
-    cown = Cown(0)
-
-    @when(cown)
-    def outer(cown):
-        with scope() as s:
-            for _ in range(10):
-                when(cown)(add)
-        before = cown.value  # the cown is held here: none of them can have run
-
-        @when(s.done, cown)
-        def after(_done, cown):
-            return before, cown.value
-
-        return after
-
-    after = outer.result()
-    assert after.result() == (0, 10)
-
-
-def test_done_in_a_behavior_waits_for_nested_ones() -> None:
-    cown = Cown(0)
-
-    def chain(left):
-        @when(cown)
-        def step(cown):
-            cown.value += 1
-            if left > 1:
-                chain(left - 1)
-
-    @when()
-    def outer():
-        with scope() as s:
-            chain(30)
-        return when(s.done)(lambda done: when(cown)(lambda cown: cown.value))
-
-    assert outer.result().result().result() == 30
-
-
-def test_a_scope_in_a_behavior_is_inside_the_outer_scope() -> None:
-    cown = Cown(0)
+threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
     with scope():
-
-        @when()
-        def outer():
-            with scope():
-                for _ in range(10):
-                    when(cown)(add)
-
-    assert cown.result(timeout=0) == 10
-
-
-def test_a_behavior_outside_scopes_does_not_inherit_one(gate: Gate, two_workers: None) -> None:
-    """The scope goes with the behavior, not with the worker that happened to run it."""
-    with scope():
-        when()(lambda: None)
-
-    @when()
-    def outside():
-        when()(lambda: gate.pass_through())
-
-    outside.result()
-    with scope():
-        inside = when()(lambda: 1)
-    assert inside.result(timeout=0) == 1
+        when(cown)(slow)
+        dropped = when(cown)(lambda cown: cown.value.append("dropped"))
+except KeyboardInterrupt:
+    print("interrupted")
+os.write(opened_out, b"x")
+quiesce()
+print(cown.result(), "CancelledError" in repr(dropped.__enter__()))
+"""
+    assert output_of(program) == "interrupted\n['slow'] True\n"

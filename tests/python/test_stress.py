@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 
 import pytest
 from boc_testing import run_threads
-from bocpy import Cown, batch, hold, quiesce, read, scope, start, whencall
+from bocpy import CancelledError, Cown, batch, hold, quiesce, read, scope, start, whencall
 
 COWNS = 6
 
@@ -174,3 +175,60 @@ def test_batches(seed: int) -> None:
         for number in range(3):
             mine = [name for name in log if name[0] == number]
             assert mine == sorted(mine)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_requests_that_give_up(seed: int) -> None:
+    """Holds and results with tiny timeouts, between behaviors: no turn is lost and none is taken twice."""
+    start(2)
+    cowns = [Cown(0) for _ in range(4)]
+    ran = Cown(0)
+
+    def move(a, b):
+        a.value += 1
+        b.value -= 1
+
+    def thread(number: int) -> None:
+        chance = random.Random(10 * seed + number)
+        for _ in range(80):
+            chosen = chance.sample(cowns, 2)
+            with contextlib.suppress(TimeoutError), hold(*chosen, timeout=chance.choice([0, 0.0001, 0.001])) as held:
+                move(*held)
+            whencall(lambda a, b, ran: (move(a, b), setattr(ran, "value", ran.value + 1)), [*chosen, ran], [])
+            with contextlib.suppress(TimeoutError):
+                chosen[0].result(timeout=chance.choice([0, 0.0001]))
+
+    run_threads(*[lambda number=number: thread(number) for number in range(3)])
+    quiesce(timeout=20)
+    assert sum(cown.result() for cown in cowns) == 0
+    assert ran.result() == 240
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_scopes_that_are_cancelled(seed: int) -> None:
+    """Whatever moment the cancellation hits: each behavior ran or holds a CancelledError, and every cown is free."""
+    start(2)
+    cowns = [Cown(0) for _ in range(4)]
+
+    def count(a, b):
+        a.value += 1
+
+    def thread(number: int) -> int:
+        chance = random.Random(10 * seed + number)
+        ran = 0
+        for turn in range(60):
+            results = []
+            with contextlib.suppress(KeyError), scope() as s:
+                results = [s.when(*chance.sample(cowns, 2))(count) for _ in range(5)]
+                if turn % 2:
+                    raise KeyError
+                s.cancel()
+            for result in results:
+                with contextlib.suppress(CancelledError):
+                    # Not 0: those dropped behind a cown of another thread's behavior wait there for their turn.
+                    assert result.result(timeout=10) is None
+                    ran += 1
+        return ran
+
+    ran = run_threads(*[lambda number=number: thread(number) for number in range(3)])
+    assert sum(cown.result() for cown in cowns) == sum(ran)

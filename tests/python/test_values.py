@@ -6,12 +6,13 @@ import collections
 import decimal
 import enum
 import fractions
+import gc
 import pathlib
 import uuid
 from dataclasses import dataclass, field
 
 import pytest
-from bocpy import Cown, quiesce, when
+from bocpy import Cown, TransferError, quiesce, when
 
 
 class Color(enum.Enum):
@@ -191,3 +192,88 @@ def test_a_cown_keeps_the_only_handle_of_another_alive() -> None:
         return outer.value[3]
 
     assert first.result().result() == 3
+
+
+# values that are hard to handle --------------------------------------------------------------------------------------
+
+
+class Scheduling:
+    """When the last reference to it goes, it schedules a behavior."""
+
+    def __init__(self, log: Cown) -> None:
+        self.log = log
+
+    def __del__(self) -> None:
+        when(self.log)(lambda log: log.value.append("gone"))
+
+
+class Owner:
+    """A value that refers to its own cown and tells when it goes."""
+
+    def __init__(self, told: list[str]) -> None:
+        self.told = told
+        self.cown: Cown | None = None
+
+    def __del__(self) -> None:
+        self.told.append("gone")
+
+
+def test_destructors_may_schedule() -> None:
+    log = Cown([])
+    holder = Cown(Scheduling(log))
+
+    @when(holder)
+    def drop(holder):
+        holder.value = None
+
+    drop.result()
+    Cown(Scheduling(log))
+    gc.collect()
+    quiesce()
+    assert log.result() == ["gone", "gone"]
+
+
+@pytest.mark.backend("threads", reason="elsewhere the value would have to be carried with its list")
+def test_a_value_that_refers_to_its_own_cown_is_collected() -> None:
+    told: list[str] = []
+    for _ in range(10):
+        value = Owner(told)
+        value.cown = Cown(value)
+        del value
+    gc.collect()
+    assert told == ["gone"] * 10
+
+
+def test_cowns_nested_very_deeply() -> None:
+    cown = None
+    for _ in range(100_000):
+        cown = Cown([cown])
+    assert type(cown.result()[0]) is Cown
+    del cown
+    gc.collect()
+
+
+def test_a_value_nested_too_deeply_to_copy() -> None:
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(TransferError, match="deep") as error:
+        when()(lambda: len(deep))
+    assert isinstance(error.value, TypeError)
+    assert when()(lambda: "alive").result() == "alive"
+
+
+@pytest.mark.backend("threads", reason="elsewhere such a value does not get out of the interpreter that made it")
+def test_a_value_that_cannot_be_copied() -> None:
+    @when()
+    def generator():
+        return (x * x for x in range(3))
+
+    with pytest.raises(TransferError, match="generator"):
+        generator.result()
+
+    @when(generator)
+    def use(generator):
+        return list(generator.value)
+
+    assert use.result() == [0, 1, 4]

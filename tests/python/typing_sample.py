@@ -161,6 +161,8 @@ with scope() as s:
     s.wait(timeout=1)
     s.cancel()
 reveal_type(when(s.done)(lambda done: 1))  # type: Cown[int]
+with hold(number, [text], read(names)):
+    pass
 hold(5)  # error: arg-type
 
 # the runtime
@@ -180,3 +182,10 @@ errors: tuple[type[Exception], ...] = (TransferError, CancelledError)
 
 def generic(cown: Cown[Any], result: WaitResult) -> Cown[list[Any]]:
     return when(cown)(lambda cown: [cown.value])
+
+
+class Account(Cown[int]):
+    """A cown may be subclassed."""
+
+
+reveal_type(Account(5).result())  # type: int

@@ -38,8 +38,8 @@ def test_handler_runs_while_main_waits(call: str, workers: int, tmp_path: Path) 
     """The handler opens the gate: if it only ran after the waiting, nothing would ever run. The waiting goes on."""
     rest = f"""
     def handler(number, frame):
-        open(gate, "w").close()
         print("handled", flush=True)
+        open(gate, "w").close()
     signal.signal(signal.SIGUSR1, handler)
     print("waiting", flush=True)
     {call}

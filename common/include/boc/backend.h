@@ -1,5 +1,5 @@
-// The seam between the scheduler and whatever runs behaviors. Three implementations exist: plain threads, sub-
-// interpreters, and the C++-only one of boc/native.h.
+// The seam between the scheduler and whatever runs behaviors. Three implementations exist: plain threads,
+// sub- interpreters, and the C++-only one of boc/native.h.
 #pragma once
 
 #include "boc/behavior.h"
@@ -8,7 +8,8 @@ namespace boc {
 
 class Worker;
 
-// All calls about one worker come from that worker's thread, but for drop() and failed_start(), which come from any.
+// All calls about one worker come from that worker's thread, but for drop() and failed_start(), which come
+// from any.
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -21,15 +22,15 @@ class Backend {
   virtual void before_park(Worker& worker) noexcept = 0;
   virtual void after_park(Worker& worker) noexcept = 0;
 
-  // Enter, run and leave: on return the values lie where the next behavior will look for them, the result (a value or
-  // an error) is stored, and the body's captures are gone. If `cancelled`, only the result is stored.
+  // Enter, run and leave: on return the values lie where the next behavior will look for them, the result (a
+  // value or an error) is stored, and the body's captures are gone. If `cancelled`, only the result is
+  // stored.
   virtual void run(Worker& worker, Behavior& behavior, bool cancelled) noexcept = 0;
   // After release: the memory goes back. Must not run user code.
   virtual void retire(Behavior& behavior) noexcept = 0;
   // Nobody refers to the cown any longer: destroy it with its payload. May run user code.
   virtual void drop(Cown* cown) noexcept = 0;
-  // Now and then between behaviors (every few hundred of them, and whenever a worker is about to look for work
-  // elsewhere): a chance to let others in.
+  // Now and then between behaviors (every few hundred looks for one): a chance to let others in.
   virtual void breathe(Worker& worker) noexcept = 0;
 };
 

@@ -1,5 +1,5 @@
-// The scheduler: workers, the lanes between them, and the root scope that counts everything pending. An object like
-// any other; a process may have several.
+// The scheduler: workers, the lanes between them, and the root scope that counts everything pending. An
+// object like any other; a process may have several.
 #pragma once
 
 #include <exception>
@@ -16,11 +16,14 @@
 namespace boc {
 
 // Invariants
-//   H1  A behavior is counted in its scope (count_in) before it is scheduled, and before its scheduler looks at
-//       running(); try_stop() announces the stop before it looks at the count. So either the stop sees the behavior
-//       and is called off, or the scheduler sees the stop and starts again: no behavior is left without workers.
+//   H1  A behavior is counted in its scope (count_in) before it is scheduled, and before its scheduler looks
+//   at
+//       running(); try_stop() announces the stop before it looks at the count. So either the stop sees the
+//       behavior and is called off, or the scheduler sees the stop and starts again: no behavior is left
+//       without workers.
 //   H2  start() and try_stop() are serialised by the caller.
-//   H3  What was scheduled while no worker ran, or too late for one that was stopping, waits in the injector for the
+//   H3  What was scheduled while no worker ran, or too late for one that was stopping, waits in the injector
+//   for the
 //       next start().
 class Scheduler {
  public:
@@ -30,17 +33,24 @@ class Scheduler {
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
-  // Starts `workers` (at least 1) threads. Returns when each has left Backend::worker_started(), so the caller must not
-  // hold what that waits for. Throws std::system_error if a thread cannot be had, or what worker_started() threw, with
-  // no worker left running.
+  // Starts `workers` (at least 1) threads. Returns when each has left Backend::worker_started(), so the
+  // caller must not hold what that waits for. Throws std::system_error if a thread cannot be had, or what
+  // worker_started() threw, with no worker left running.
   void start(unsigned workers);
-  // Stops the workers if nothing is pending, and gives idle memory back to the system; false (and nothing has changed)
-  // otherwise.
+  // Stops the workers if nothing is pending, and gives idle memory back to the system; false (and nothing has
+  // changed) otherwise.
   bool try_stop();
+  // Stops the workers as soon as nothing runs and nothing is ready, whatever is still queued behind cowns
+  // that others hold: it stays there for ever. Only once root() is cancelled, and nothing is scheduled any
+  // more.
+  void stop_for_good() noexcept;
   bool running() const noexcept { return state_.load(seq_cst) == RUNNING; }
   unsigned worker_count() const noexcept { return static_cast<unsigned>(workers_.size()); }
 
   Scope& root() noexcept { return *root_; }
+  // For a cancelled scope: has anything in it begun that has not ended? Never false while something runs. For
+  // the root, also what is ready and about to be dropped counts.
+  bool runs_in(const Scope& scope) noexcept;
   MainLane& main_lane() noexcept { return main_lane_; }
 
   // `here` is the calling worker, or null on other threads.
@@ -52,13 +62,20 @@ class Scheduler {
   // Only for a behavior with one request: false if its cown is not free.
   bool try_schedule(Worker* here, Behavior& behavior) noexcept;
 
-  // A behavior that was not run by a worker (a waiter's, or one that never went on its way) ends: its cowns go on to
-  // the next, its memory back.
+  // A behavior that was not run by a worker (a waiter's, or one that never went on its way) ends: its cowns
+  // go on to the next, its memory back.
   void finish(Worker* here, Behavior& behavior) noexcept;
   // A behavior that was made but never went on its way: only its memory goes back.
   void discard(Behavior& behavior) noexcept { backend_.retire(behavior); }
   // One of the extra conditions of a behavior (added to its countdown before it was scheduled) holds now.
   void satisfy(Worker* here, Behavior& behavior) noexcept;
+  // The thread behind Lane::WAITER gives up: each of its cowns goes on to the next as soon as it comes.
+  // False: they came just now, and the behavior is to be finished as usual. True: it must not be touched
+  // again.
+  bool abandon(Behavior& waiting) noexcept;
+  // True if anything that `reaches` accepts waits, directly or through others, for what the waiter's behavior
+  // `holder` holds. For the holder's thread: nothing that waits so ends before it releases.
+  bool blocks(Behavior& holder, bool (*reaches)(Behavior& waiting, void* argument), void* argument);
   // Takes a behavior from the main lane and runs it on the calling thread. False: none was there.
   bool run_main(Worker& main_worker) noexcept;
 
@@ -73,10 +90,14 @@ class Scheduler {
 
   bool stopping() const noexcept { return quit_.load(acquire); }
   bool has_work() const noexcept;
-  // Leaves in outcome.ready only what workers may run: the rest goes to the main lane, to waiters, or, abandoned, on
-  // to the next in their queues.
+  // Leaves in outcome.ready only what workers may run: the rest goes to the main lane, to waiters, or,
+  // abandoned, on to the next in their queues.
   void settle(Outcome& outcome) noexcept;
   void drop(Cown* dead) noexcept;
+  // Releases a request that its waiter has given up before it came.
+  void pass_on(Request& given_up, Outcome& outcome) noexcept;
+  // Runs it, or drops it if its scope is cancelled; true: dropped.
+  bool run_in_scope(Worker& worker, Behavior& behavior, Running& running) noexcept;
   void join_workers() noexcept;
   // After work was published: wakes a worker for it if that is needed.
   bool notify() noexcept { return idle_.notify_one(); }
@@ -91,6 +112,8 @@ class Scheduler {
   atomic<uint32_t> state_{STOPPED};
   atomic<bool> quit_{false};
   Injector injector_;
+  Running main_running_;
+  std::mutex giving_up_;  // V3
 
   // How far start() has come.
   std::mutex start_mutex_;
@@ -98,9 +121,5 @@ class Scheduler {
   unsigned begun_ = 0;
   std::exception_ptr start_error_;
 };
-
-// True if anything that `reaches` accepts waits, directly or through others, for what the waiter's behavior `holder`
-// holds. Nothing that waits so can end before the holder releases, so the walk is safe on the holder's thread.
-bool blocks(Behavior& holder, bool (*reaches)(Behavior& waiting, void* argument), void* argument);
 
 }  // namespace boc

@@ -31,8 +31,8 @@ struct WorkerStats {
   Counter wakes;            // other workers woken
 
   void reset() noexcept {
-    for (Counter* c : {&executed, &cancelled, &scheduled, &from_next, &from_queue, &from_injector, &stolen, &streaks_cut,
-                       &steal_attempts, &steal_failures, &parked, &parks_cancelled, &wakes}) {
+    for (Counter* c : {&executed, &cancelled, &scheduled, &from_next, &from_queue, &from_injector, &stolen,
+                       &streaks_cut, &steal_attempts, &steal_failures, &parked, &parks_cancelled, &wakes}) {
       c->reset();
     }
   }

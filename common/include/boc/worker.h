@@ -3,6 +3,7 @@
 
 #include <thread>
 
+#include "boc/running.h"
 #include "boc/scope.h"
 #include "boc/stats.h"
 #include "boc/work_queue.h"
@@ -13,7 +14,8 @@ class Scheduler;
 
 // Invariants
 //   W1  next_ is the worker's alone and is empty whenever user code runs: what waits can always be stolen.
-//   W2  Credits (S1) belong to one scope at a time. They are given back before the worker runs a behavior of another
+//   W2  Credits (S1) belong to one scope at a time. They are given back before the worker runs a behavior of
+//   another
 //       scope, or looks for work elsewhere: who waits for the scope must not wait for that.
 class Worker {
  public:
@@ -62,6 +64,7 @@ class Worker {
   unsigned streak_ = 0;
   unsigned tick_ = 0;
   unsigned victim_ = 0;
+  Running running_;
   Scope* credit_scope_ = nullptr;
   int64_t credits_ = 0;
   Parker parker_;
