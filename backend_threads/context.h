@@ -25,6 +25,8 @@ struct Context {
   unsigned shard = 0;      // which of a site's counters this thread uses
   atomic<CodeInfo*> running{nullptr};
   Cown* dead = nullptr;  // cowns to drop at the next moment when user code may run
+  Cown* undropped = nullptr;  // cowns inside a cown that is being dropped
+  bool dropping = false;
 
   Held* find(const Payload* payload) noexcept {
     for (Held& h : held) {
@@ -34,7 +36,13 @@ struct Context {
   }
 };
 
-// The calling thread's. Never null.
-Context& context() noexcept;
+extern constinit thread_local Context* context_of_thread BOC_FAST_TLS;
+Context& make_context() noexcept;
+
+// The calling thread's.
+inline Context& context() noexcept {
+  Context* mine = context_of_thread;
+  return mine ? *mine : make_context();
+}
 
 }  // namespace boc::py

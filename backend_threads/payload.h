@@ -26,7 +26,9 @@ struct Payload : Cown, Pooled {
       false;  // failed, and the CancelledError is made when somebody looks; value is None until then
   atomic<bool> registered{false};  // has been pickled: known to the registry of live cowns
 
-  Payload(PyObject* stolen, uint32_t g) noexcept : value(stolen), generation(g) {}
+  Payload(PyObject* stolen, uint32_t g) noexcept : value(stolen), generation(g) {
+    strong_only.store(true, relaxed);  // C4: handles come from handles, until it is pickled
+  }
 };
 
 // A behavior in Python. One block: this, args, requests, the result's request.

@@ -136,6 +136,7 @@ PyObject* pending_report() {
 }
 
 void remember_live(Payload& payload) {
+  payload.strong_only.store(false, relaxed);  // C4: the caller has a reference
   std::lock_guard guard(registry().mutex);
   registry().live.insert(&payload);
   payload.registered.store(true, release);  // partner: the acquire in drop()

@@ -12,8 +12,11 @@ namespace boc::py {
 
 uint32_t generation = 0;
 
-Context& context() noexcept {
+constinit thread_local Context* context_of_thread = nullptr;
+
+Context& make_context() noexcept {
   static thread_local Context mine;
+  context_of_thread = &mine;
   return mine;
 }
 
@@ -166,14 +169,13 @@ void ThreadBackend::retire(Behavior& behavior) noexcept {
 void ThreadBackend::drop(Cown* cown) noexcept {
   auto* payload = static_cast<Payload*>(cown);
   // Cowns inside cowns, however deep: a loop instead of a recursion.
-  static thread_local Cown* waiting = nullptr;
-  static thread_local bool dropping = false;
-  if (dropping) {
-    payload->next_dead = waiting;
-    waiting = payload;
+  Context& here = context();
+  if (here.dropping) {
+    payload->next_dead = here.undropped;
+    here.undropped = payload;
     return;
   }
-  dropping = true;
+  here.dropping = true;
   while (payload) {
     if (payload->registered.load(acquire)) forget_live(*payload);
     failures_.drop(*payload);
@@ -183,10 +185,15 @@ void ThreadBackend::drop(Cown* cown) noexcept {
     PyErr_Clear();
     raise_exception(raised);
     delete payload;
-    payload = static_cast<Payload*>(waiting);
-    if (payload) waiting = payload->next_dead;
+    payload = static_cast<Payload*>(here.undropped);
+    if (payload) here.undropped = payload->next_dead;
   }
-  dropping = false;
+  here.dropping = false;
+}
+
+bool ThreadBackend::drops_silently(const Cown& dead) noexcept {
+  const auto& payload = static_cast<const Payload&>(dead);
+  return is_atom_type(Py_TYPE(payload.value)) && !payload.failed;
 }
 
 void* allocate_block(size_t bytes) noexcept {

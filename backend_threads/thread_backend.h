@@ -19,6 +19,7 @@ class ThreadBackend final : public Backend {
   void run(Worker& worker, Behavior& behavior, bool cancelled) noexcept override;
   void retire(Behavior& behavior) noexcept override;
   void drop(Cown* cown) noexcept override;
+  bool drops_silently(const Cown& dead) noexcept override;
   void breathe(Worker& worker) noexcept override;
 
   PyObject* breath() const noexcept { return breath_; }

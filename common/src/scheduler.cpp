@@ -229,6 +229,12 @@ void Scheduler::flush(Worker* here, Outcome& outcome) noexcept {
   drop(outcome.dead);
 }
 
+bool Scheduler::drop_silently(const Outcome& outcome) noexcept {
+  if (outcome.dead->next_dead || !backend_.drops_silently(*outcome.dead)) return false;
+  backend_.drop(outcome.dead);
+  return true;
+}
+
 void Scheduler::drop(Cown* dead) noexcept {
   while (dead) {
     Cown* next = dead->next_dead;

@@ -23,6 +23,7 @@ Behavior* WorkQueue::pop() noexcept {
   std::lock_guard guard(lock_);
   Behavior* behavior = list_.pop();
   if (behavior) size_.store(size_.load(relaxed) - 1, relaxed);
+  if (list_.first) prefetch_behavior(*list_.first);
   return behavior;
 }
 

@@ -140,12 +140,13 @@ void Worker::execute(Behavior& behavior) noexcept {
   Scope* scope = behavior.scope;
   if (scope != credit_scope_) give_credits_back();  // W2: its body may take long
   stats_.executed.add();
+  if (Request* result = behavior.result_request()) prefetch(result->cown);  // used when the body has ended
   if (scheduler_.run_in_scope(*this, behavior, running_)) stats_.cancelled.add();
   Outcome outcome;
   release_requests(behavior, outcome);
   scheduler_.backend_.retire(behavior);
   scheduler_.settle(outcome);
-  if (outcome.dead) {
+  if (outcome.dead && !scheduler_.drop_silently(outcome)) {
     enqueue(outcome.ready);  // W1: dropping a payload may run user code
     scheduler_.drop(outcome.dead);
   } else {

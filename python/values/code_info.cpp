@@ -3,6 +3,7 @@
 #include <mutex>
 #include <new>
 
+#include "boc/sync.h"
 #include "clone.h"
 #include "py_errors.h"
 
@@ -20,7 +21,7 @@ Py_ssize_t extra_index() {
     PyInterpreterState* interpreter;
     Py_ssize_t index;
   };
-  static thread_local Known last{nullptr, -1};
+  static constinit thread_local Known last BOC_FAST_TLS{nullptr, -1};
   PyInterpreterState* interpreter = PyInterpreterState_Get();
   if (last.interpreter == interpreter) return last.index;
 

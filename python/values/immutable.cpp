@@ -33,11 +33,6 @@ struct Walk {
   bool keyword_defaults(PyObject* dict) noexcept;
 };
 
-bool is_atom_type(PyTypeObject* type) noexcept {
-  return type == &PyLong_Type || type == &PyUnicode_Type || type == &PyFloat_Type || type == &PyBool_Type ||
-         type == &PyBytes_Type || type == Py_TYPE(Py_None) || type == &PyComplex_Type;
-}
-
 // Slots, methods and getters of built-in types: nothing in them can change.
 bool is_descriptor_type(PyTypeObject* type) noexcept {
   return type == &PyMethodDescr_Type || type == &PyWrapperDescr_Type || type == &PyClassMethodDescr_Type ||

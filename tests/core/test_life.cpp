@@ -33,6 +33,7 @@ struct Probe final : Backend {
   void run(Worker&, Behavior&, bool cancelled) noexcept override { cancelled ? ++dropped_unrun : ++ran; }
   void retire(Behavior& b) noexcept override { delete static_cast<Job*>(&b); }
   void drop(Cown*) noexcept override {}
+  bool drops_silently(const Cown&) noexcept override { return false; }
   void breathe(Worker&) noexcept override {}
 };
 

@@ -34,6 +34,7 @@ namespace detail {
 
 struct NativePayload : Cown {
   std::exception_ptr error;  // set instead of a value by a behavior that failed
+  bool trivial = false;      // its value's destructor does nothing
   NativePayload() noexcept { strong_only.store(true, relaxed); }  // C4: handles come from handles
   virtual ~NativePayload() = default;
 
@@ -73,11 +74,15 @@ template <class T>
 struct Payload final : NativePayload {
   T value;
   template <class... A>
-  explicit Payload(A&&... a) : value(std::forward<A>(a)...) {}
+  explicit Payload(A&&... a) : value(std::forward<A>(a)...) {
+    trivial = std::is_trivially_destructible_v<T>;
+  }
 };
 
 template <>
-struct Payload<void> final : NativePayload {};
+struct Payload<void> final : NativePayload {
+  Payload() noexcept { trivial = true; }
+};
 
 struct NativeBehavior : Behavior {
   virtual void run(bool cancelled) noexcept = 0;
@@ -99,6 +104,10 @@ class NativeBackend final : public Backend {
   }
   void retire(Behavior& behavior) noexcept override { static_cast<NativeBehavior&>(behavior).destroy(); }
   void drop(Cown* cown) noexcept override { drop_payload(static_cast<NativePayload*>(cown)); }
+  bool drops_silently(const Cown& dead) noexcept override {
+    const auto& payload = static_cast<const NativePayload&>(dead);
+    return payload.trivial && !payload.error;
+  }
   void breathe(Worker&) noexcept override {}
 
  private:

@@ -94,6 +94,8 @@ class Scheduler {
   // abandoned, on to the next in their queues.
   void settle(Outcome& outcome) noexcept;
   void drop(Cown* dead) noexcept;
+  // The frequent case, one result that nobody waits for, if that runs no user code. False: not dropped.
+  bool drop_silently(const Outcome& outcome) noexcept;
   // Releases a request that its waiter has given up before it came.
   void pass_on(Request& given_up, Outcome& outcome) noexcept;
   // Runs it, or drops it if its scope is cancelled; true: dropped.

@@ -1,0 +1,27 @@
+# Builds the C++ example the way another project would, and compares what it prints.
+#   -DROOT= -DBUILD= -DWAY=subdirectory|package -DWORK= -DGENERATOR= -DCOMPILER= -DBOOST= -P build_example.cmake
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE failed OUTPUT_VARIABLE said ERROR_VARIABLE said)
+  if(failed)
+    message(FATAL_ERROR "${ARGN}: ${failed}\n${said}")
+  endif()
+  set(said ${said} PARENT_SCOPE)
+endfunction()
+
+file(REMOVE_RECURSE ${WORK})
+if(WAY STREQUAL "subdirectory")
+  set(where -DBOC_SOURCE=${ROOT} -DBoost_INCLUDE_DIR=${BOOST})
+elseif(WAY STREQUAL "package")
+  run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix)
+  set(where -DCMAKE_PREFIX_PATH=${WORK}/prefix)
+else()
+  message(FATAL_ERROR "WAY is subdirectory or package, not '${WAY}'")
+endif()
+run(${CMAKE_COMMAND} -G ${GENERATOR} -S ${ROOT}/examples/cpp -B ${WORK}/build -DCMAKE_CXX_COMPILER=${COMPILER}
+    -DCMAKE_BUILD_TYPE=Release ${where})
+run(${CMAKE_COMMAND} --build ${WORK}/build)
+run(${WORK}/build/transfer)
+set(expected "total 300\ntoo much: refused\nAda: 100\nBarbara: 100\nEdsger: 100\n")
+if(NOT said STREQUAL expected)
+  message(FATAL_ERROR "the example printed\n${said}")
+endif()
