@@ -24,7 +24,7 @@ struct Context {
   std::vector<Held> held;  // only outside behaviors
   unsigned shard = 0;      // which of a site's counters this thread uses
   atomic<CodeInfo*> running{nullptr};
-  Cown* dead = nullptr;  // cowns to drop at the next moment when user code may run
+  Cown* dead = nullptr;       // cowns to drop at the next moment when user code may run
   Cown* undropped = nullptr;  // cowns inside a cown that is being dropped
   bool dropping = false;
 

@@ -30,7 +30,8 @@ class Backend {
   virtual void retire(Behavior& behavior) noexcept = 0;
   // Nobody refers to the cown any longer: destroy it with its payload. May run user code.
   virtual void drop(Cown* cown) noexcept = 0;
-  // True if drop() would surely run no user code, so that nothing has to wait or be kept from other workers for it.
+  // True if drop() would surely run no user code, so that nothing has to wait or be kept from other workers
+  // for it.
   virtual bool drops_silently(const Cown& dead) noexcept = 0;
   // Now and then between behaviors (every few hundred looks for one): a chance to let others in.
   virtual void breathe(Worker& worker) noexcept = 0;

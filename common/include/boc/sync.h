@@ -29,8 +29,8 @@
 #define BOC_INVARIANT(condition, number) ((void)0)
 #endif
 
-// For a pointer per thread on the hot path: no call to find it, though the library is loaded late. glibc keeps a little
-// room for such variables, so only words go there; other C libraries keep none.
+// For a pointer per thread on the hot path: no call to find it, though the library is loaded late. glibc
+// keeps a little room for such variables, so only words go there; other C libraries keep none.
 #if defined(__GLIBC__) && defined(__ELF__)
 #define BOC_FAST_TLS __attribute__((tls_model("initial-exec")))
 #else
@@ -80,7 +80,9 @@ inline void spin_until(Predicate&& done) noexcept {
 }
 
 // The memory behind `address` will be used soon: behaviors wait in lists that are longer than the caches.
-inline void prefetch(const void* address) noexcept { __builtin_prefetch(address, 1); }
+inline void prefetch(const void* address) noexcept {
+  __builtin_prefetch(address, 1);
+}
 
 // Guards a few instructions without calls. Lockable, so that std::lock_guard works.
 class SpinLock {
