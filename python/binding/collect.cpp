@@ -1,6 +1,7 @@
 #include "collect.h"
 
 #include "batch_type.h"
+#include "read_type.h"
 #include "runtime.h"
 #include "scope_type.h"
 #include "site.h"

@@ -14,7 +14,6 @@
 namespace boc::py {
 
 PyTypeObject* cown_type = nullptr;
-PyTypeObject* read_type = nullptr;
 
 namespace {
 
@@ -42,7 +41,11 @@ int refuse_access(Payload* payload) {
 PyObject* cown_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"value", nullptr};
   PyObject* value;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:Cown", const_cast<char**>(names), &value)) return nullptr;
+  if (!kwargs && PyTuple_GET_SIZE(args) == 1) {
+    value = PyTuple_GET_ITEM(args, 0);
+  } else if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:Cown", const_cast<char**>(names), &value)) {
+    return nullptr;
+  }
   PyObject* given = given_away(value, nullptr);
   if (!given) return nullptr;
   PyObject* self = type->tp_alloc(type, 0);
@@ -299,57 +302,6 @@ PyType_Slot cown_slots[] = {
 PyType_Spec cown_spec = {"bocpy.Cown", sizeof(CownObject), 0,
                          Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, cown_slots};
 
-PyObject* read_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
-  PyObject* inner;
-  if (kwargs && PyDict_GET_SIZE(kwargs)) {
-    PyErr_SetString(PyExc_TypeError, "read() takes one cown, or one list or tuple of cowns");
-    return nullptr;
-  }
-  if (!PyArg_ParseTuple(args, "O:read", &inner)) return nullptr;
-  bool fits = is_cown_object(inner);
-  if (!fits && (PyList_Check(inner) || PyTuple_Check(inner))) {
-    Ref items(PySequence_Tuple(inner));
-    if (!items) return nullptr;
-    fits = true;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(items.get()); ++i) {
-      fits = fits && is_cown_object(PyTuple_GET_ITEM(items.get(), i));
-    }
-  }
-  if (!fits) {
-    PyErr_Format(PyExc_TypeError, "read() takes a cown, or a list or tuple of cowns, not %.100s",
-                 Py_TYPE(inner)->tp_name);
-    return nullptr;
-  }
-  PyObject* self = type->tp_alloc(type, 0);
-  if (self) reinterpret_cast<ReadObject*>(self)->inner = Py_NewRef(inner);
-  return self;
-}
-
-void read_dealloc(PyObject* self) {
-  PyTypeObject* type = Py_TYPE(self);
-  PyObject_GC_UnTrack(self);
-  Py_CLEAR(reinterpret_cast<ReadObject*>(self)->inner);
-  type->tp_free(self);
-  Py_DECREF(type);
-}
-
-int read_traverse(PyObject* self, visitproc visit, void* arg) {
-  Py_VISIT(Py_TYPE(self));
-  Py_VISIT(reinterpret_cast<ReadObject*>(self)->inner);
-  return 0;
-}
-
-PyType_Slot read_slots[] = {
-    {Py_tp_doc,
-     const_cast<char*>("read(cowns)\n--\n\nIn a @when: ask for the cown (or list of cowns) to read only, "
-                       "together with other readers.")},
-    {Py_tp_new, reinterpret_cast<void*>(read_new)},
-    {Py_tp_dealloc, reinterpret_cast<void*>(read_dealloc)},
-    {Py_tp_traverse, reinterpret_cast<void*>(read_traverse)},
-    {0, nullptr}};
-PyType_Spec read_spec = {"bocpy.read", sizeof(ReadObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
-                         read_slots};
-
 }  // namespace
 
 int check_generation(const Payload* payload) {
@@ -422,13 +374,12 @@ PyTypeObject* make_type(PyObject* module, PyType_Spec* spec, PyTypeObject* base)
   return reinterpret_cast<PyTypeObject*>(type);
 }
 
-int add_cown_types(PyObject* module) {
+int add_cown_type(PyObject* module) {
   cown_type = make_type(module, &cown_spec, nullptr);
   if (!cown_type || PyModule_AddObjectRef(module, "Cown", reinterpret_cast<PyObject*>(cown_type)) < 0)
     return -1;
   register_cown_type(cown_type);
-  read_type = make_type(module, &read_spec, nullptr);
-  return read_type ? PyModule_AddObjectRef(module, "read", reinterpret_cast<PyObject*>(read_type)) : -1;
+  return 0;
 }
 
 }  // namespace boc::py

@@ -10,15 +10,9 @@ struct CownObject {
   PyObject* weak_list;
 };
 
-// read(c): asks for the cowns inside in read mode.
-struct ReadObject {
-  PyObject_HEAD PyObject* inner;  // a cown, or a list or tuple of them
-};
-
 extern PyTypeObject* cown_type;
-extern PyTypeObject* read_type;
 
-int add_cown_types(PyObject* module);
+int add_cown_type(PyObject* module);
 
 inline bool is_cown_object(PyObject* o) noexcept {
   return PyObject_TypeCheck(o, cown_type);

@@ -1,9 +1,10 @@
 // The extension module bocpy._bocpy.
 #include "batch_type.h"
 #include "cown_type.h"
+#include "hold_type.h"
+#include "read_type.h"
 #include "runtime.h"
 #include "scope_type.h"
-#include "turns.h"
 #include "when.h"
 
 namespace boc::py {
@@ -14,8 +15,8 @@ int exec_module(PyObject* module) {
   PyObject* breath = PyRun_String("lambda: None", Py_eval_input, globals, globals);
   if (!breath) return -1;
   make_runtime(breath);
-  if (add_cown_types(module) < 0 || add_when_type(module) < 0 || add_hold_type(module) < 0 ||
-      add_batch_type(module) < 0 || add_scope_type(module) < 0) {
+  if (add_cown_type(module) < 0 || add_read_type(module) < 0 || add_when_type(module) < 0 ||
+      add_hold_type(module) < 0 || add_batch_type(module) < 0 || add_scope_type(module) < 0) {
     return -1;
   }
   if (PyModule_AddFunctions(module, when_methods) < 0 || PyModule_AddFunctions(module, runtime_methods) < 0)

@@ -14,7 +14,17 @@ PyObject* cown_exit(PyObject* self, PyObject* args);
 PyObject* cown_result(PyObject* self, PyObject* args, PyObject* kwargs);
 PyObject* unwrap_cown(Payload* payload);
 
-// hold(*cowns, timeout=None), a context manager.
-int add_hold_type(PyObject* module);
+// One cown that a thread wants to hold.
+struct Claim {
+  Payload* payload;
+  bool reads;
+};
+
+// 0 if this thread may wait for the cown with `what`; -1 with an error.
+int check_usable(Payload* payload, const char* what);
+// Holds all of them, or none. 0, or -1 with an error.
+int hold_all(std::span<const Claim> cowns, double timeout, const char* what);
+// Gives back one acquisition of a held cown.
+void give_back(Held& held) noexcept;
 
 }  // namespace boc::py
