@@ -1,5 +1,5 @@
-// Who is asking: the behavior or the thread on whose behalf code runs. Ownership belongs to these, never to
-// an interpreter. One per thread (and, once behaviors can be suspended, per fiber).
+// Who is asking: the behavior or the thread on whose behalf code runs. Ownership belongs to these, never to an
+// interpreter. One per thread (and, once behaviors can be suspended, per fiber).
 #pragma once
 
 #include <vector>

@@ -72,8 +72,7 @@ void Failures::report_all() noexcept {
 
 void Failures::report(PyObject* error, PyObject* origin) noexcept {
   PyObject* raised = take_exception();
-  // The default hook shows neither causes nor notes, where the behavior's own traceback is: it goes into the
-  // text.
+  // The default hook shows neither causes nor notes, where the behavior's own traceback is: it goes into the text.
   Ref describe(module_attribute("bocpy._reports", "describe_failure"));
   Ref said(describe ? PyObject_CallFunctionObjArgs(describe.get(), error, origin ? origin : Py_None, nullptr)
                     : nullptr);

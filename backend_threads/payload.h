@@ -11,9 +11,8 @@ namespace boc::py {
 struct Batch;
 
 // Invariants
-//   P1  value is never null and belongs to whoever holds the cown (or to the window after wait(), see
-//   access.h). P2  failed without looked: the failure is listed in Failures until somebody looks, or it is
-//   reported.
+//   P1  value is never null and belongs to whoever holds the cown (or to the window after wait(), see access.h).
+//   P2  failed without looked: the failure is listed in Failures until somebody looks, or it is reported.
 struct Payload : Cown, Pooled {
   PyObject* value;              // strong
   PyObject* origin = nullptr;   // strong; of a failed result: "name (file:line)"
@@ -22,8 +21,7 @@ struct Payload : Cown, Pooled {
   atomic<uint32_t> pending{0};  // behaviors scheduled on it that have not ended, for repr
   bool failed = false;
   bool looked = false;
-  bool cancelled =
-      false;  // failed, and the CancelledError is made when somebody looks; value is None until then
+  bool cancelled = false;  // failed, and the CancelledError is made when somebody looks; value is None until then
   atomic<bool> registered{false};  // has been pickled: known to the registry of live cowns
 
   Payload(PyObject* stolen, uint32_t g) noexcept : value(stolen), generation(g) {

@@ -12,8 +12,7 @@
 
 namespace boc::py {
 
-// How many behaviors of one code object are pending, counted in shards so that workers do not share a cache
-// line.
+// How many behaviors of one code object are pending, counted in shards so that workers do not share a cache line.
 struct Site {
   static constexpr unsigned SHARDS = 8;
   struct alignas(64) Shard {
@@ -87,8 +86,7 @@ void enter_site(CodeInfo* info, PyObject* code) noexcept {
 }
 
 void count_site(CodeInfo* info, unsigned shard, int change) noexcept {
-  if (Site* site = info->site.load(acquire))
-    site->shards[shard % Site::SHARDS].count.fetch_add(change, relaxed);
+  if (Site* site = info->site.load(acquire)) site->shards[shard % Site::SHARDS].count.fetch_add(change, relaxed);
 }
 
 void register_context(Context& c) {
@@ -123,8 +121,7 @@ PyObject* pending_report() {
   std::sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) { return a.pending > b.pending; });
   PyObject* list = PyList_New(0);
   for (const Line& line : lines) {
-    Ref item(list ? Py_BuildValue("(s#Li)", line.description.data(),
-                                  static_cast<Py_ssize_t>(line.description.size()),
+    Ref item(list ? Py_BuildValue("(s#Li)", line.description.data(), static_cast<Py_ssize_t>(line.description.size()),
                                   static_cast<long long>(line.pending), line.running)
                   : nullptr);
     if (!item || PyList_Append(list, item.get()) < 0) {

@@ -5,8 +5,7 @@
 
 namespace boc::py {
 
-// "name (file:line)" of a code object, or "<callable>" for null; null without an error set if there is no
-// memory.
+// "name (file:line)" of a code object, or "<callable>" for null; null without an error set if there is no memory.
 PyObject* describe_site(PyObject* code) noexcept;
 
 // Makes the place known before its first behavior is counted.

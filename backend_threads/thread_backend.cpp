@@ -122,8 +122,7 @@ void ThreadBackend::call(Context& here, PyBehavior& b) noexcept {
   here.scope = b.scope;
   here.running.store(b.info, relaxed);
   const uint32_t process = generation;
-  PyObject* value =
-      PyObject_Vectorcall(b.target, b.args + 1, b.positional | PY_VECTORCALL_ARGUMENTS_OFFSET, b.kwnames);
+  PyObject* value = PyObject_Vectorcall(b.target, b.args + 1, b.positional | PY_VECTORCALL_ARGUMENTS_OFFSET, b.kwnames);
   if (process != generation) end_forked_child(value);
   store(b, value);
   clear(b);  // may run destructors, which still belong to this behavior
@@ -221,8 +220,7 @@ bool is_payload_of_another(PyBehavior& b, PyObject* value, const Payload* except
 
 PyObject* given_away(PyObject* value, const Payload* receiver) {
   PyBehavior* current = context().current;
-  if (current && !goes_as_is(value) && is_payload_of_another(*current, value, receiver))
-    return copy_value(value);
+  if (current && !goes_as_is(value) && is_payload_of_another(*current, value, receiver)) return copy_value(value);
   return Py_NewRef(value);
 }
 

@@ -54,8 +54,8 @@ Payload* make_payload(PyObject* stolen) noexcept;
 // True if the behavior holds a cown, other than `except`, whose payload is `value`.
 bool is_payload_of_another(PyBehavior& behavior, PyObject* value, const Payload* except) noexcept;
 
-// `value` as a cown may take it over from the current behavior: a new reference, a copy if it is the payload
-// of another cown that the behavior holds. Null with an error.
+// `value` as a cown may take it over from the current behavior: a new reference, a copy if it is the payload of
+// another cown that the behavior holds. Null with an error.
 PyObject* given_away(PyObject* value, const Payload* receiver);
 
 // Counts behaviors per place for reports of what is pending.

@@ -1,5 +1,4 @@
-// Finds out whether something waits for what a thread holds itself: the one way to wait for ever, told at
-// once.
+// Finds out whether something waits for what a thread holds itself: the one way to wait for ever, told at once.
 #include <unordered_set>
 #include <vector>
 
@@ -8,8 +7,8 @@
 namespace boc {
 namespace {
 
-// Behaviors that cannot go on before the holder releases. They, and all that is queued behind them, stay
-// where they are for the time of the walk; nothing else may be touched, as it could be gone the next moment.
+// Behaviors that cannot go on before the holder releases. They, and all that is queued behind them, stay where they
+// are for the time of the walk; nothing else may be touched, as it could be gone the next moment.
 struct Walk {
   std::unordered_set<Behavior*> seen;
   std::vector<Behavior*> open;
@@ -28,12 +27,11 @@ struct Walk {
     }
   }
 
-  // A reader does not keep the readers behind it waiting: they may run and end at any time. A writer right
-  // behind it waits for it, and so does the writer that waits for the group of active readers that it is in.
+  // A reader does not keep the readers behind it waiting: they may run and end at any time. A writer right behind it
+  // waits for it, and so does the writer that waits for the group of active readers that it is in.
   void follow_reader(Request& request) {
     uintptr_t status = request.status.load(acquire);
-    if (Request::is_link(status) && !Request::links_reader(status))
-      follow_chain(Request::link_target(status));
+    if (Request::is_link(status) && !Request::links_reader(status)) follow_chain(Request::link_target(status));
     if (!request.active.load(acquire)) return;
     if (Request* writer = request.cown->next_writer.load(acquire)) follow_chain(writer);
   }

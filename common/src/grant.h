@@ -1,5 +1,4 @@
-// Steps that scheduling and releasing share: giving a cown to a group of readers or to a writer, and counting
-// down.
+// Steps that scheduling and releasing share: giving a cown to a group of readers or to a writer, and counting down.
 #pragma once
 
 #include "boc/protocol.h"
@@ -7,8 +6,8 @@
 
 namespace boc {
 
-// One or more of the behavior's cowns are its own now; at zero it is ready. Release: what led to this grant
-// comes before the body; the acquire of whoever reaches zero is the partner.
+// One or more of the behavior's cowns are its own now; at zero it is ready. Release: what led to this grant comes
+// before the body; the acquire of whoever reaches zero is the partner.
 inline void resolve(Behavior& behavior, uint32_t count, Outcome& outcome) noexcept {
   // Nobody else can count down any more if just `count` is left: the read-modify-write is not needed.
   if (behavior.countdown.load(acquire) == count || behavior.countdown.fetch_sub(count, acq_rel) == count) {
@@ -28,12 +27,10 @@ inline void grant(Request& request, Outcome& outcome) noexcept {
   if (accepts(request, outcome)) resolve(*request.behavior, 1, outcome);
 }
 
-// Starts the waiting reader `first` and all readers linked behind it, and announces a writer that follows
-// them.
+// Starts the waiting reader `first` and all readers linked behind it, and announces a writer that follows them.
 void grant_readers(Request& first, Outcome& outcome) noexcept;
 
-// A writer at the head of the queue: true if it may run now; otherwise the last active reader will resolve
-// it.
+// A writer at the head of the queue: true if it may run now; otherwise the last active reader will resolve it.
 bool try_write(Request& writer) noexcept;
 
 }  // namespace boc

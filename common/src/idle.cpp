@@ -33,8 +33,7 @@ void IdleSet::notify_all() noexcept {
 
 bool IdleSet::end_search() noexcept {
   const bool last = searching_.fetch_sub(1, seq_cst) == 1;
-  full_fence();  // partner of the fence in notify_one(): a producer that saw us searching is seen by our next
-                 // look
+  full_fence();  // partner of the fence in notify_one(): a producer that saw us searching is seen by our next look
   return last;
 }
 

@@ -1,5 +1,5 @@
-// The threads' caches. Each keeps, per size class, the list it works on and one full spare batch: a thread
-// that allocates and frees around the border between two batches does not run to the depot each time.
+// The threads' caches. Each keeps, per size class, the list it works on and one full spare batch: a thread that
+// allocates and frees around the border between two batches does not run to the depot each time.
 #include "boc/pool.h"
 
 #include <new>
@@ -37,8 +37,8 @@ namespace {
 
 using pool::Block;
 
-// limit is 0 until the thread's first use, and again once the thread ends: the short ways below fail then,
-// and the long ones see why.
+// limit is 0 until the thread's first use, and again once the thread ends: the short ways below fail then, and the
+// long ones see why.
 struct Bin {
   Block* list;
   Block* spare;  // exactly `limit` blocks
@@ -72,8 +72,7 @@ struct Closer {
   }
 };
 
-// True if the thread may keep blocks. Thread_local objects that are destroyed after Closer go to the depot
-// directly.
+// True if the thread may keep blocks. Thread_local objects that are destroyed after Closer go to the depot directly.
 bool open_cache() {
   if (cache.closed) return false;
   static const bool watched = (pool::watch_forks(), true);

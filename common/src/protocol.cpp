@@ -19,8 +19,8 @@ bool before(const Request& a, const Request& b) noexcept {
 // Sets `granted` on the first if it need not wait for a predecessor.
 void acquire_chain(Request& first, Request& last) noexcept {
   Cown& cown = *first.cown;
-  // Acquire: see what the predecessor's scheduler wrote, and what the last releaser left (partner: the CAS to
-  // null in release.cpp). Release: whoever queues up behind sees this request whole.
+  // Acquire: see what the predecessor's scheduler wrote, and what the last releaser left (partner: the CAS to null
+  // in release.cpp). Release: whoever queues up behind sees this request whole.
   Request* previous = cown.last.exchange(&last, acq_rel);
   if (previous == nullptr) {
     cown.ref();  // C2: the queue's reference
@@ -47,9 +47,8 @@ void publish(Request& last) noexcept {
   last.status.store(Request::READY, release);
 }
 
-// What a granted position means: a group of readers starts; a writer starts unless readers are still active.
-// Returns how many of its behavior's cowns it has by that (0 or 1) and leaves it to the caller to count them
-// down.
+// What a granted position means: a group of readers starts; a writer starts unless readers are still active. Returns
+// how many of its behavior's cowns it has by that (0 or 1) and leaves it to the caller to count them down.
 uint32_t grant_first(Request& first, Outcome& outcome) noexcept {
   if (!first.granted) return 0;
   if (!first.reads()) return try_write(first) && accepts(first, outcome) ? 1 : 0;
@@ -61,9 +60,8 @@ uint32_t grant_first(Request& first, Outcome& outcome) noexcept {
 
 Request* Behavior::find(const Cown* cown) noexcept {
   auto all = acquired();
-  auto at = std::lower_bound(all.begin(), all.end(), cown, [](const Request& r, const Cown* c) {
-    return std::less<const Cown*>{}(r.cown, c);
-  });
+  auto at = std::lower_bound(all.begin(), all.end(), cown,
+                             [](const Request& r, const Cown* c) { return std::less<const Cown*>{}(r.cown, c); });
   return at != all.end() && at->cown == cown ? &*at : nullptr;
 }
 
@@ -106,8 +104,7 @@ void schedule(Behavior& behavior, Outcome& outcome) noexcept {
   resolve(behavior, done, outcome);
 }
 
-void schedule_batch(std::span<Behavior* const> behaviors, std::span<Request*> chains,
-                    Outcome& outcome) noexcept {
+void schedule_batch(std::span<Behavior* const> behaviors, std::span<Request*> chains, Outcome& outcome) noexcept {
   size_t count = 0;
   for (Behavior* b : behaviors) {
     for (Request& r : b->acquired()) {
@@ -115,8 +112,8 @@ void schedule_batch(std::span<Behavior* const> behaviors, std::span<Request*> ch
     }
   }
   chains = chains.first(count);
-  // By cown, and on one cown in the order of the members: they were collected in that order, each behavior
-  // has a cown once, and the sort is stable.
+  // By cown, and on one cown in the order of the members: they were collected in that order, each behavior has a
+  // cown once, and the sort is stable.
   std::stable_sort(chains.begin(), chains.end(),
                    [](const Request* a, const Request* b) { return std::less<>{}(a->cown, b->cown); });
   auto end_of_chain = [&](size_t i) {
@@ -124,8 +121,7 @@ void schedule_batch(std::span<Behavior* const> behaviors, std::span<Request*> ch
     return i;
   };
   for (size_t i = 0; i + 1 < count; ++i) {
-    if (chains[i]->cown == chains[i + 1]->cown)
-      chains[i]->status.store(chains[i + 1]->as_link(), relaxed);  // R3
+    if (chains[i]->cown == chains[i + 1]->cown) chains[i]->status.store(chains[i + 1]->as_link(), relaxed);  // R3
   }
   for (size_t i = 0, end; i < count; i = end + 1) {
     end = end_of_chain(i);

@@ -5,8 +5,7 @@ namespace boc {
 namespace {
 
 // The request leaves the queue's end, or waits until whoever has queued behind it has said so (R2).
-// Returns the status that decides what is handed on; READY or READ_OPEN: the queue is empty now. WAIT: it was
-// never in.
+// Returns the status that decides what is handed on; READY or READ_OPEN: the queue is empty now. WAIT: it was never in.
 uintptr_t leave_queue(Request& request, uintptr_t open, Outcome& outcome) noexcept {
   Cown& cown = *request.cown;
   uintptr_t status = request.status.load(acquire);
@@ -24,8 +23,8 @@ uintptr_t leave_queue(Request& request, uintptr_t open, Outcome& outcome) noexce
 
 void release_writer(Request& request, Outcome& outcome) noexcept {
   Cown& cown = *request.cown;
-  // Nobody but the queue knows the cown any more, and looked at after that, nobody has queued up while
-  // somebody did: it ends here, alone with us (C4).
+  // Nobody but the queue knows the cown any more, and looked at after that, nobody has queued up while somebody did:
+  // it ends here, alone with us (C4).
   if (cown.only_reference() && request.status.load(acquire) == Request::READY) {
     cown.last.store(nullptr, relaxed);
     cown.refs.store(0, relaxed);
@@ -44,11 +43,11 @@ void release_writer(Request& request, Outcome& outcome) noexcept {
 
 void release_reader(Request& request, Outcome& outcome) noexcept {
   Cown& cown = *request.cown;
-  // Nothing is handed on here: a linked reader was granted with this one, a linked writer waits in
-  // next_writer, and a successor that found CLOSED has looked after itself.
+  // Nothing is handed on here: a linked reader was granted with this one, a linked writer waits in next_writer,
+  // and a successor that found CLOSED has looked after itself.
   if (leave_queue(request, Request::READ_OPEN, outcome) == Request::WAIT) return;  // never queued
-  // Release: this reader's use of the value comes before the writer's. Acquire: for the last one, which goes
-  // on to hand over on behalf of all (partner: the same operation of the others).
+  // Release: this reader's use of the value comes before the writer's. Acquire: for the last one, which goes on
+  // to hand over on behalf of all (partner: the same operation of the others).
   uint32_t old = cown.readers.fetch_sub(2, acq_rel);
   if (old == 3) {
     // To 0, not by subtraction: the writer that set the bit is taken over here and nobody else may see it.
@@ -67,15 +66,14 @@ void grant_readers(Request& first, Outcome& outcome) noexcept {
   Cown& cown = *first.cown;
   // Counted before anything else: a writer that arrives now must not see 0 and start.
   if (cown.readers.fetch_add(2, acq_rel) == 0) cown.ref();  // C2
-  // Pass 1: how many readers follow, and does a writer end them? No behavior is resolved yet, so none of
-  // these requests can go away. A member that is not published yet is waited for: skipping it would lose it.
+  // Pass 1: how many readers follow, and does a writer end them? No behavior is resolved yet, so none of these
+  // requests can go away. A member that is not published yet is waited for: skipping it would lose it.
   uint32_t more = 0;
   Request* writer = nullptr;
   for (Request* r = &first;;) {
     uintptr_t status;
     spin_until([&] { return (status = r->status.load(acquire)) != Request::WAIT; });
-    if (status == Request::READY &&
-        r->status.compare_exchange_strong(status, Request::READ_OPEN, acq_rel, acquire)) {
+    if (status == Request::READY && r->status.compare_exchange_strong(status, Request::READ_OPEN, acq_rel, acquire)) {
       break;
     }
     BOC_INVARIANT(Request::is_link(status), "R1");

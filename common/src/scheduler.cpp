@@ -24,8 +24,7 @@ void Scheduler::start(unsigned workers) {
   begun_ = 0;
   start_error_ = nullptr;
   try {
-    for (unsigned i = 0; i < workers; ++i)
-      workers_.push_back(std::make_unique<Worker>(*this, i, workers == 1));
+    for (unsigned i = 0; i < workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i, workers == 1));
     for (auto& worker : workers_) worker->thread_ = std::thread(&Worker::loop, worker.get());
     std::unique_lock lock(start_mutex_);
     started_.wait(lock, [&] { return begun_ == workers; });
@@ -182,8 +181,7 @@ void Scheduler::settle(Outcome& outcome) noexcept {
     } else if (b->lane == Lane::MAIN) {
       main_lane_.push(b);
     } else if (!b->waiter->grant()) {
-      if (!b->waiter->shares)
-        release_requests(*b, outcome);  // else pass_on() or abandon() did it, one by one
+      if (!b->waiter->shares) release_requests(*b, outcome);  // else pass_on() or abandon() did it, one by one
       if (b->waiter->leave()) backend_.retire(*b);
     }
   }

@@ -9,14 +9,13 @@ namespace boc::pool {
 namespace {
 
 constexpr size_t SLAB_BYTES = size_t{256} << 10;
-constexpr size_t HEADER_BYTES = 64;     // keeps blocks of 64, 128, ... bytes on cache lines
-constexpr uint32_t MOST_BATCHES = 128;  // per class and at most; then blocks go back to their slabs
+constexpr size_t HEADER_BYTES = 64;                        // keeps blocks of 64, 128, ... bytes on cache lines
+constexpr uint32_t MOST_BATCHES = 128;                     // per class and at most; then blocks go back to their slabs
 constexpr uint32_t MOST_EMPTY = (128 << 20) / SLAB_BYTES;  // kept between bursts, until release_idle()
-constexpr size_t GROWTH_BYTES = size_t{4}
-                                << 20;  // a pool as large as this is going to use its slabs to the end
+constexpr size_t GROWTH_BYTES = size_t{4} << 20;  // a pool as large as this is going to use its slabs to the end
 
-// Aligned to SLAB_BYTES, so that a block finds its slab. Blocks are carved as they are needed: memory that
-// was never used is never touched.
+// Aligned to SLAB_BYTES, so that a block finds its slab. Blocks are carved as they are needed: memory that was never
+// used is never touched.
 //
 // Invariants (under the lock of its class)
 //   P1  used = blocks that are with threads or in batches. At 0 the slab leaves its class.
@@ -55,8 +54,7 @@ constinit Empties empties;
 constinit atomic<size_t> held_bytes{0};
 
 void unmap(Slab* slab) noexcept {
-  // Refused only if the system is out of mappings. The slab is lost then, which is better than ending the
-  // program.
+  // Refused only if the system is out of mappings. The slab is lost then, which is better than ending the program.
   if (munmap(slab, SLAB_BYTES) == 0) held_bytes.fetch_sub(SLAB_BYTES, relaxed);
 }
 
@@ -79,8 +77,7 @@ void* map_aligned() noexcept {
   }
 #ifdef MADV_POPULATE_WRITE
   // All pages at once: a page fault each costs several times as much. Where the system cannot, faults do it.
-  if (held_bytes.load(relaxed) >= GROWTH_BYTES)
-    madvise(reinterpret_cast<void*>(at), SLAB_BYTES, MADV_POPULATE_WRITE);
+  if (held_bytes.load(relaxed) >= GROWTH_BYTES) madvise(reinterpret_cast<void*>(at), SLAB_BYTES, MADV_POPULATE_WRITE);
 #endif
   held_bytes.fetch_add(SLAB_BYTES, relaxed);
   return reinterpret_cast<void*>(at);
@@ -151,8 +148,8 @@ void take_from_slab(Depot& depot, Chain& chain, uint32_t most, size_t bytes) noe
   if (!slab->has_some()) unlink_partial(depot, slab);  // P2
 }
 
-// Under the depot's lock: the blocks of the list go back to their slabs; those that are empty now (P1) are
-// prepended to `done`.
+// Under the depot's lock: the blocks of the list go back to their slabs; those that are empty now (P1) are prepended
+// to `done`.
 void give_to_slabs(Depot& depot, Block* list, Slab*& done) noexcept {
   while (Block* block = list) {
     list = block->next;

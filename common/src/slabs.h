@@ -8,8 +8,7 @@
 
 namespace boc::pool {
 
-// A free block. next: the next block of its batch or list. next_batch: in the first block of a batch in the
-// depot.
+// A free block. next: the next block of its batch or list. next_batch: in the first block of a batch in the depot.
 struct Block {
   Block* next;
   Block* next_batch;
@@ -23,9 +22,7 @@ constexpr unsigned class_of(size_t bytes) noexcept {
   return static_cast<unsigned>(bytes <= 512 ? (bytes + 15) / 16 : 32 + (bytes - 512 + 63) / 64);
 }
 constexpr size_t bytes_of(unsigned size_class) noexcept {
-  return size_class == 0    ? 16
-         : size_class <= 32 ? size_class * size_t{16}
-                            : 512 + (size_class - 32) * size_t{64};
+  return size_class == 0 ? 16 : size_class <= 32 ? size_class * size_t{16} : 512 + (size_class - 32) * size_t{64};
 }
 // Blocks that change hands at a time: about 8 KiB.
 constexpr uint32_t batch_of(unsigned size_class) noexcept {

@@ -1,7 +1,6 @@
 // Transfers between accounts, in C++: the same cowns, behaviors and readers as in Python, without Python.
 //
-//   cmake -S examples/cpp -B build-example -DBOC_SOURCE=. && cmake --build build-example &&
-//   build-example/transfer
+//   cmake -S examples/cpp -B build-example -DBOC_SOURCE=. && cmake --build build-example && build-example/transfer
 #include <iostream>
 #include <string>
 #include <vector>

@@ -88,9 +88,8 @@ PyMethodDef batch_methods[] = {{"__enter__", batch_enter, METH_NOARGS, nullptr},
                                {"__exit__", batch_exit, METH_VARARGS, nullptr},
                                {nullptr, nullptr, 0, nullptr}};
 PyType_Slot batch_slots[] = {
-    {Py_tp_doc,
-     const_cast<char*>("batch()\n--\n\nA context manager: the behaviors made inside are scheduled as one "
-                       "step at exit, or not at all if the block raises.")},
+    {Py_tp_doc, const_cast<char*>("batch()\n--\n\nA context manager: the behaviors made inside are scheduled as one "
+                                  "step at exit, or not at all if the block raises.")},
     {Py_tp_new, reinterpret_cast<void*>(batch_new)},
     {Py_tp_dealloc, reinterpret_cast<void*>(batch_dealloc)},
     {Py_tp_methods, batch_methods},

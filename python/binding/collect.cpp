@@ -10,10 +10,9 @@ namespace boc::py {
 namespace {
 
 PyObject* refuse(PyObject* argument) {
-  PyErr_Format(
-      PyExc_TypeError,
-      "can only schedule over cowns or sequences of cowns (a list or tuple), or read() of such, not %.100s",
-      Py_TYPE(argument)->tp_name);
+  PyErr_Format(PyExc_TypeError,
+               "can only schedule over cowns or sequences of cowns (a list or tuple), or read() of such, not %.100s",
+               Py_TYPE(argument)->tp_name);
   return nullptr;
 }
 
@@ -46,10 +45,9 @@ int add_request(PyBehavior* b, PyObject* cown, uint32_t flags) {
   Payload* payload = payload_of(cown);
   if (check_generation(payload) < 0) return -1;
   if (payload->batch && payload->batch != context().batch) {
-    PyErr_SetString(
-        PyExc_RuntimeError,
-        "this cown is the result of a behavior in a batch of another thread that is still open: it can be "
-        "scheduled on when that `with batch()` block has ended");
+    PyErr_SetString(PyExc_RuntimeError,
+                    "this cown is the result of a behavior in a batch of another thread that is still open: it can be "
+                    "scheduled on when that `with batch()` block has ended");
     return -1;
   }
   new (b->requests + b->request_count++) Request(payload, b, flags);
@@ -141,8 +139,7 @@ PyObject* collect(PyObject* argument, size_t& requests) {
   return PyObject_CallOneArg(reinterpret_cast<PyObject*>(read_type), items.get());
 }
 
-PyObject* schedule_call(const Parameters& p, PyObject* callable, PyObject* const* extras, Py_ssize_t n,
-                        Scope* scope) {
+PyObject* schedule_call(const Parameters& p, PyObject* callable, PyObject* const* extras, Py_ssize_t n, Scope* scope) {
   if (runtime().refuse_closed() < 0) return nullptr;
   CallPlan plan;
   if (plan_call(callable, p.count, n, &plan) < 0) return nullptr;

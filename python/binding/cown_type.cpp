@@ -25,15 +25,13 @@ CownObject* self_of(PyObject* o) noexcept {
 int refuse_access(Payload* payload) {
   if (check_generation(payload) < 0) return -1;
   if (context().current) {
-    PyErr_SetString(
-        PyExc_RuntimeError,
-        "this behavior does not hold the cown: its value may be used only by a behavior that was scheduled "
-        "on it. Add it to the @when, or schedule another behavior on it");
+    PyErr_SetString(PyExc_RuntimeError,
+                    "this behavior does not hold the cown: its value may be used only by a behavior that was scheduled "
+                    "on it. Add it to the @when, or schedule another behavior on it");
   } else {
-    PyErr_SetString(
-        PyExc_RuntimeError,
-        "this thread does not hold the cown. Use `with cown as value:` to hold it, cown.result() for its "
-        "value when what is scheduled has ended, @when(cown), or call wait() first");
+    PyErr_SetString(PyExc_RuntimeError,
+                    "this thread does not hold the cown. Use `with cown as value:` to hold it, cown.result() for its "
+                    "value when what is scheduled has ended, @when(cown), or call wait() first");
   }
   return -1;
 }
@@ -100,10 +98,9 @@ PyObject* cown_get_value(PyObject* self, void*) {
 int check_writable(Payload* payload) {
   int access = access_to(payload);
   if (access == 1) {
-    PyErr_SetString(
-        PyExc_RuntimeError,
-        "the cown is held by read(): others may be reading it now, so its value cannot be replaced. "
-        "Schedule a behavior on the cown itself");
+    PyErr_SetString(PyExc_RuntimeError,
+                    "the cown is held by read(): others may be reading it now, so its value cannot be replaced. "
+                    "Schedule a behavior on the cown itself");
     return -1;
   }
   return access < 0 ? -1 : 0;
@@ -145,9 +142,8 @@ int cown_set_exception(PyObject* self, PyObject* value, void*) {
   int failed = PyObject_IsTrue(value);
   if (failed < 0 || check_writable(payload) < 0) return -1;
   if (failed && !PyExceptionInstance_Check(payload->value)) {
-    PyErr_SetString(
-        PyExc_TypeError,
-        "only a cown whose value is an exception can be marked as failed: assign the exception first");
+    PyErr_SetString(PyExc_TypeError,
+                    "only a cown whose value is an exception can be marked as failed: assign the exception first");
     return -1;
   }
   runtime().failures().look(*payload);
@@ -211,8 +207,7 @@ PyObject* cown_reduce(PyObject* self, PyObject*) {
   remember_live(*payload);
   Ref function(PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(self)), "_rebuild"));
   if (!function) return nullptr;
-  Ref pid(PyObject_CallNoArgs(
-      Ref(PyObject_GetAttrString(Ref(PyImport_ImportModule("os")).get(), "getpid")).get()));
+  Ref pid(PyObject_CallNoArgs(Ref(PyObject_GetAttrString(Ref(PyImport_ImportModule("os")).get(), "getpid")).get()));
   if (!pid) return nullptr;
   return Py_BuildValue("(O(OK))", function.get(), pid.get(),
                        static_cast<unsigned long long>(reinterpret_cast<uintptr_t>(payload)));
@@ -222,17 +217,15 @@ PyObject* cown_rebuild(PyObject*, PyObject* args) {
   PyObject* pid;
   unsigned long long address;
   if (!PyArg_ParseTuple(args, "OK", &pid, &address)) return nullptr;
-  Ref own(PyObject_CallNoArgs(
-      Ref(PyObject_GetAttrString(Ref(PyImport_ImportModule("os")).get(), "getpid")).get()));
+  Ref own(PyObject_CallNoArgs(Ref(PyObject_GetAttrString(Ref(PyImport_ImportModule("os")).get(), "getpid")).get()));
   if (!own) return nullptr;
   int same = PyObject_RichCompareBool(pid, own.get(), Py_EQ);
   if (same < 0) return nullptr;
   Payload* payload = same ? find_live(static_cast<uintptr_t>(address)) : nullptr;
   if (!payload) {
-    PyErr_SetString(
-        PyExc_RuntimeError,
-        same ? "the pickled cown no longer exists: keep a reference to it until the pickle is loaded"
-             : "a cown can be unpickled only in the process that pickled it: send its value instead");
+    PyErr_SetString(PyExc_RuntimeError,
+                    same ? "the pickled cown no longer exists: keep a reference to it until the pickle is loaded"
+                         : "a cown can be unpickled only in the process that pickled it: send its value instead");
     return nullptr;
   }
   return wrap_payload(payload);
@@ -243,14 +236,12 @@ PyObject* cown_same(PyObject* self, PyObject*) {
 }
 
 PyMethodDef cown_methods[] = {
-    {"acquire", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(cown_acquire)),
-     METH_VARARGS | METH_KEYWORDS,
+    {"acquire", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(cown_acquire)), METH_VARARGS | METH_KEYWORDS,
      "acquire(timeout=None)\n--\n\nTake a turn in the cown's queue and hold it until release(). TimeoutError "
      "after "
      "`timeout` seconds."},
     {"release", cown_release, METH_NOARGS, "release()\n--\n\nGive back what acquire() took."},
-    {"result", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(cown_result)),
-     METH_VARARGS | METH_KEYWORDS,
+    {"result", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(cown_result)), METH_VARARGS | METH_KEYWORDS,
      "result(timeout=None, *, take=False)\n--\n\nWait for what is scheduled on the cown so far and return "
      "its value: "
      "immutable values as they are, else a copy of the caller's own. With take=True move the value out and "
@@ -273,20 +264,16 @@ PyMethodDef cown_methods[] = {
 
 PyGetSetDef cown_getset[] = {
     {"value", cown_get_value, cown_set_value, "The value; only for who holds the cown.", nullptr},
-    {"exception", cown_get_exception, cown_set_exception, "True if the value is what a behavior raised.",
-     nullptr},
-    {"acquired", cown_get_acquired, nullptr, "True if the current behavior or thread holds the cown.",
-     nullptr},
+    {"exception", cown_get_exception, cown_set_exception, "True if the value is what a behavior raised.", nullptr},
+    {"acquired", cown_get_acquired, nullptr, "True if the current behavior or thread holds the cown.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
-PyMemberDef cown_members[] = {
-    {"__weaklistoffset__", T_PYSSIZET, offsetof(CownObject, weak_list), READONLY, nullptr},
-    {nullptr, 0, 0, 0, nullptr}};
+PyMemberDef cown_members[] = {{"__weaklistoffset__", T_PYSSIZET, offsetof(CownObject, weak_list), READONLY, nullptr},
+                              {nullptr, 0, 0, 0, nullptr}};
 
 PyType_Slot cown_slots[] = {
-    {Py_tp_doc,
-     const_cast<char*>("Cown(value)\n--\n\nOwns a value, which is given away to it. Behaviors scheduled on "
-                       "the cown with @when use it one after the other (or, with read(), together).")},
+    {Py_tp_doc, const_cast<char*>("Cown(value)\n--\n\nOwns a value, which is given away to it. Behaviors scheduled on "
+                                  "the cown with @when use it one after the other (or, with read(), together).")},
     {Py_tp_new, reinterpret_cast<void*>(cown_new)},
     {Py_tp_dealloc, reinterpret_cast<void*>(cown_dealloc)},
     {Py_tp_traverse, reinterpret_cast<void*>(cown_traverse)},
@@ -306,10 +293,9 @@ PyType_Spec cown_spec = {"bocpy.Cown", sizeof(CownObject), 0,
 
 int check_generation(const Payload* payload) {
   if (payload->generation == generation) return 0;
-  PyErr_SetString(
-      PyExc_RuntimeError,
-      "this cown belongs to the process that this one was forked from. Make new cowns in the child, or "
-      "read the value before the fork");
+  PyErr_SetString(PyExc_RuntimeError,
+                  "this cown belongs to the process that this one was forked from. Make new cowns in the child, or "
+                  "read the value before the fork");
   return -1;
 }
 
@@ -376,8 +362,7 @@ PyTypeObject* make_type(PyObject* module, PyType_Spec* spec, PyTypeObject* base)
 
 int add_cown_type(PyObject* module) {
   cown_type = make_type(module, &cown_spec, nullptr);
-  if (!cown_type || PyModule_AddObjectRef(module, "Cown", reinterpret_cast<PyObject*>(cown_type)) < 0)
-    return -1;
+  if (!cown_type || PyModule_AddObjectRef(module, "Cown", reinterpret_cast<PyObject*>(cown_type)) < 0) return -1;
   register_cown_type(cown_type);
   return 0;
 }

@@ -30,8 +30,7 @@ int check_generation(const Payload* payload);
 // What the caller may do with the value: 2 read and write, 1 read only, 0 nothing; -1 with an error.
 int access_to(Payload* payload);
 
-// Takes the value out (None stays behind) and gives it, or raises it if the cown has failed. The caller holds
-// it.
+// Takes the value out (None stays behind) and gives it, or raises it if the cown has failed. The caller holds it.
 PyObject* take_value(Payload* payload);
 // Raises the stored exception of a failed cown.
 void raise_stored(Payload* payload);

@@ -47,8 +47,7 @@ PyObject* hold_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"timeout", nullptr};
   PyObject* timeout = Py_None;
   Ref none(PyTuple_New(0));
-  if (!none ||
-      !PyArg_ParseTupleAndKeywords(none.get(), kwargs, "|$O:hold", const_cast<char**>(names), &timeout)) {
+  if (!none || !PyArg_ParseTupleAndKeywords(none.get(), kwargs, "|$O:hold", const_cast<char**>(names), &timeout)) {
     return nullptr;
   }
   double seconds = parse_timeout(timeout);
@@ -88,8 +87,7 @@ PyObject* hold_enter(PyObject* self, PyObject*) {
     Payload* payload = payload_of(PyTuple_GET_ITEM(pair, 0));
     const bool reads = PyTuple_GET_ITEM(pair, 1) == Py_True;
     if (check_usable(payload, "hold()") < 0) return nullptr;
-    auto twin =
-        std::find_if(wanted.begin(), wanted.end(), [&](const Claim& w) { return w.payload == payload; });
+    auto twin = std::find_if(wanted.begin(), wanted.end(), [&](const Claim& w) { return w.payload == payload; });
     if (twin == wanted.end()) {
       wanted.push_back({payload, reads});
     } else {
@@ -112,8 +110,7 @@ PyObject* hold_exit(PyObject* self, PyObject*) {
   std::vector<Payload*> done;
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(hold->cowns); ++i) {
     Payload* payload = payload_of(PyTuple_GET_ITEM(PyTuple_GET_ITEM(hold->cowns, i), 0));
-    if (payload->generation != generation || std::find(done.begin(), done.end(), payload) != done.end())
-      continue;
+    if (payload->generation != generation || std::find(done.begin(), done.end(), payload) != done.end()) continue;
     done.push_back(payload);
     if (Held* held = context().find(payload)) give_back(*held);
   }
@@ -124,9 +121,9 @@ PyMethodDef hold_methods[] = {{"__enter__", hold_enter, METH_NOARGS, nullptr},
                               {"__exit__", hold_exit, METH_VARARGS, nullptr},
                               {nullptr, nullptr, 0, nullptr}};
 PyType_Slot hold_slots[] = {
-    {Py_tp_doc, const_cast<char*>(
-                    "hold(*cowns, timeout=None)\n--\n\nA context manager that holds several cowns at once, "
-                    "as one request: cowns, read(cown)s and lists of them. Gives a tuple of the cowns.")},
+    {Py_tp_doc,
+     const_cast<char*>("hold(*cowns, timeout=None)\n--\n\nA context manager that holds several cowns at once, "
+                       "as one request: cowns, read(cown)s and lists of them. Gives a tuple of the cowns.")},
     {Py_tp_new, reinterpret_cast<void*>(hold_new)},
     {Py_tp_dealloc, reinterpret_cast<void*>(hold_dealloc)},
     {Py_tp_methods, hold_methods},

@@ -19,8 +19,7 @@ int exec_module(PyObject* module) {
       add_hold_type(module) < 0 || add_batch_type(module) < 0 || add_scope_type(module) < 0) {
     return -1;
   }
-  if (PyModule_AddFunctions(module, when_methods) < 0 || PyModule_AddFunctions(module, runtime_methods) < 0)
-    return -1;
+  if (PyModule_AddFunctions(module, when_methods) < 0 || PyModule_AddFunctions(module, runtime_methods) < 0) return -1;
   for (const char* name : {"when", "whencall"}) {
     Ref function(PyObject_GetAttrString(module, name));
     if (!function) return -1;

@@ -50,15 +50,13 @@ int read_traverse(PyObject* self, visitproc visit, void* arg) {
 }
 
 PyType_Slot read_slots[] = {
-    {Py_tp_doc,
-     const_cast<char*>("read(cowns)\n--\n\nIn a @when: ask for the cown (or list of cowns) to read only, "
-                       "together with other readers.")},
+    {Py_tp_doc, const_cast<char*>("read(cowns)\n--\n\nIn a @when: ask for the cown (or list of cowns) to read only, "
+                                  "together with other readers.")},
     {Py_tp_new, reinterpret_cast<void*>(read_new)},
     {Py_tp_dealloc, reinterpret_cast<void*>(read_dealloc)},
     {Py_tp_traverse, reinterpret_cast<void*>(read_traverse)},
     {0, nullptr}};
-PyType_Spec read_spec = {"bocpy.read", sizeof(ReadObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
-                         read_slots};
+PyType_Spec read_spec = {"bocpy.read", sizeof(ReadObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, read_slots};
 
 }  // namespace
 

@@ -42,10 +42,9 @@ void make_runtime(PyObject* breath) {
 namespace {
 
 int raise_closed() {
-  PyErr_SetString(
-      PyExc_RuntimeError,
-      "the interpreter is shutting down: behaviors can no longer be scheduled; schedule them before the "
-      "program's last exit handler has run");
+  PyErr_SetString(PyExc_RuntimeError,
+                  "the interpreter is shutting down: behaviors can no longer be scheduled; schedule them before the "
+                  "program's last exit handler has run");
   return -1;
 }
 
@@ -82,8 +81,7 @@ int Runtime::start(unsigned workers) {
     } catch (const std::bad_alloc&) {
       failure = "not enough memory for the workers";
     } catch (const std::system_error&) {
-      failure =
-          "the system refuses another thread: lower the worker count (BOCPY_WORKERS) or raise the limit";
+      failure = "the system refuses another thread: lower the worker count (BOCPY_WORKERS) or raise the limit";
     }
   }
   if (closed()) return raise_closed();
@@ -154,11 +152,10 @@ int wait_idle(Scope& scope, double deadline, const char* what) {
     // Cancelled: what has not begun is dropped sometime; only what runs is worth waiting for.
     if (scope.cancelled() && !runtime().scheduler().runs_in(scope)) return 1;
     if (waits_for_itself(scope)) {
-      PyErr_Format(
-          PyExc_RuntimeError,
-          "%s would wait for itself: a behavior is queued behind a cown that this thread holds. Release the "
-          "cown first (leave its `with` block)",
-          what);
+      PyErr_Format(PyExc_RuntimeError,
+                   "%s would wait for itself: a behavior is queued behind a cown that this thread holds. Release the "
+                   "cown first (leave its `with` block)",
+                   what);
       return -1;
     }
     bool idle;
@@ -176,20 +173,18 @@ int raise_timeout(const char* what, double seconds) {
   Ref report(pending_report());
   if (!report) return -1;
   Ref module(PyImport_ImportModule("bocpy._reports"));
-  Ref message(module
-                  ? PyObject_CallMethod(module.get(), "describe_timeout", "sdO", what, seconds, report.get())
-                  : nullptr);
+  Ref message(module ? PyObject_CallMethod(module.get(), "describe_timeout", "sdO", what, seconds, report.get())
+                     : nullptr);
   if (message) PyErr_SetObject(PyExc_TimeoutError, message.get());
   return -1;
 }
 
 int refuse_in_behavior(const char* what) {
   if (context().current) {
-    PyErr_Format(
-        PyExc_RuntimeError,
-        "%s inside a behavior would block its worker, and could wait for the behavior itself. Schedule what "
-        "comes next with @when on the cowns or results it needs",
-        what);
+    PyErr_Format(PyExc_RuntimeError,
+                 "%s inside a behavior would block its worker, and could wait for the behavior itself. Schedule what "
+                 "comes next with @when on the cowns or results it needs",
+                 what);
     return -1;
   }
   return 0;
@@ -197,11 +192,10 @@ int refuse_in_behavior(const char* what) {
 
 int refuse_in_batch(const char* what) {
   if (context().batch) {
-    PyErr_Format(
-        PyExc_RuntimeError,
-        "%s inside an open batch would wait for behaviors that are scheduled only when the batch ends. Leave "
-        "the `with batch()` block first",
-        what);
+    PyErr_Format(PyExc_RuntimeError,
+                 "%s inside an open batch would wait for behaviors that are scheduled only when the batch ends. Leave "
+                 "the `with batch()` block first",
+                 what);
     return -1;
   }
   return 0;
@@ -263,12 +257,12 @@ PyObject* py_stats(PyObject*, PyObject*) {
   for (unsigned i = 0; i < scheduler.worker_count(); ++i) {
     WorkerStats& s = scheduler.stats(i);
     auto n = [](const Counter& c) { return static_cast<unsigned long long>(c.get()); };
-    Ref item(Py_BuildValue(
-        "{sIsKsKsKsKsKsKsKsKsKsKsKsKsK}", "worker_index", i, "executed", n(s.executed), "cancelled",
-        n(s.cancelled), "dispatched", n(s.scheduled), "popped_next", n(s.from_next), "popped_local",
-        n(s.from_queue), "popped_injector", n(s.from_injector), "stolen", n(s.stolen), "batch_resets",
-        n(s.streaks_cut), "steal_attempts", n(s.steal_attempts), "steal_failures", n(s.steal_failures),
-        "parked", n(s.parked), "parks_cancelled", n(s.parks_cancelled), "wakes", n(s.wakes)));
+    Ref item(Py_BuildValue("{sIsKsKsKsKsKsKsKsKsKsKsKsKsK}", "worker_index", i, "executed", n(s.executed), "cancelled",
+                           n(s.cancelled), "dispatched", n(s.scheduled), "popped_next", n(s.from_next), "popped_local",
+                           n(s.from_queue), "popped_injector", n(s.from_injector), "stolen", n(s.stolen),
+                           "batch_resets", n(s.streaks_cut), "steal_attempts", n(s.steal_attempts), "steal_failures",
+                           n(s.steal_failures), "parked", n(s.parked), "parks_cancelled", n(s.parks_cancelled), "wakes",
+                           n(s.wakes)));
     if (!item || PyList_Append(list, item.get()) < 0) {
       Py_DECREF(list);
       return nullptr;

@@ -30,8 +30,7 @@ class Runtime {
   // From the return of wait() until the next start or @when every thread may look at every value.
   bool open_access() const noexcept { return open_.load(acquire); }
   void set_open_access(bool open) noexcept {
-    if (open_.load(relaxed) != open)
-      open_.store(open, release);  // read by all, so written only when it changes
+    if (open_.load(relaxed) != open) open_.store(open, release);  // read by all, so written only when it changes
   }
 
   // The interpreter ends: from now on only behaviors and the calling thread may schedule.
@@ -66,21 +65,19 @@ inline Worker* here() noexcept {
 // The functions of the module that drive it.
 extern PyMethodDef runtime_methods[];
 
-// Sleeps until nothing is pending in `scope`; `deadline` in seconds of the monotonic clock, infinity for
-// none. 1: idle, 0: the time is over, -1: an error (Ctrl-C, or this thread would wait for itself).
+// Sleeps until nothing is pending in `scope`; `deadline` in seconds of the monotonic clock, infinity for none.
+// 1: idle, 0: the time is over, -1: an error (Ctrl-C, or this thread would wait for itself).
 int wait_idle(Scope& scope, double deadline, const char* what);
 double monotonic_now() noexcept;
 constexpr double FOREVER = std::numeric_limits<double>::infinity();
 // A `timeout` argument in seconds: None is FOREVER, below 0 is 0. -1 with an error.
 double parse_timeout(PyObject* timeout);
-// Longest sleep of this thread in one go: the main thread must see signals, a holder must see who queues
-// behind it.
+// Longest sleep of this thread in one go: the main thread must see signals, a holder must see who queues behind it.
 std::chrono::nanoseconds sleep_slice(double deadline) noexcept;
 // After each slice: signals. 0, or -1 with an error.
 int look_around();
 
-// Detaches this thread from Python for the length of a block: nothing of ours waits while it keeps others
-// out.
+// Detaches this thread from Python for the length of a block: nothing of ours waits while it keeps others out.
 class Detached {
  public:
   Detached() : state_(PyEval_SaveThread()) {}

@@ -11,11 +11,9 @@ namespace boc::py {
 namespace {
 
 // Invariants
-//   A1  From __enter__ on the core scope holds a reference on the object, until the core scope is destroyed:
-//   pending
+//   A1  From __enter__ on the core scope holds a reference on the object, until the core scope is destroyed: pending
 //       behaviors report their failures to it, and whoever ends the last of them tells it so.
-//   A2  finished is set once, by whoever first sees closed and idle together; the object lets go of the core
-//   scope
+//   A2  finished is set once, by whoever first sees closed and idle together; the object lets go of the core scope
 //       then. Others borrow it through Borrowed.
 struct ScopeState {
   Mutex mutex;  // guards failures, done_behavior, finished; never held while Python code runs
@@ -129,8 +127,7 @@ int raise_failures(ScopeObject* self) {
 PyObject* scope_enter(PyObject* o, PyObject*) {
   ScopeObject* self = scope_of(o);
   if (self->entered) {
-    PyErr_SetString(PyExc_RuntimeError,
-                    "this scope() has been entered already: make a new one for each `with`");
+    PyErr_SetString(PyExc_RuntimeError, "this scope() has been entered already: make a new one for each `with`");
     return nullptr;
   }
   Context& c = context();
@@ -192,8 +189,7 @@ PyObject* scope_exit(PyObject* o, PyObject* args) {
   if (idle < 0) scope.cancel();
   close(self, scope);
   if (idle < 0) {
-    // It would wait for itself; while an exception passes through, that one matters more. Ctrl-C always
-    // counts.
+    // It would wait for itself; while an exception passes through, that one matters more. Ctrl-C always counts.
     if (!raised || PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) return nullptr;
     PyErr_Clear();
     Py_RETURN_FALSE;
@@ -212,8 +208,7 @@ PyObject* nothing_or_refuse(ScopeObject* self) {
 PyObject* scope_wait(PyObject* o, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"timeout", nullptr};
   PyObject* timeout = Py_None;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:wait", const_cast<char**>(names), &timeout))
-    return nullptr;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:wait", const_cast<char**>(names), &timeout)) return nullptr;
   const double seconds = parse_timeout(timeout);
   if (seconds < 0) return nullptr;
   if (refuse_in_behavior("scope.wait()") < 0 || refuse_in_batch("scope.wait()") < 0) return nullptr;
@@ -286,9 +281,8 @@ void scope_dealloc(PyObject* o) {
   PyTypeObject* type = Py_TYPE(o);
   PyObject_GC_UnTrack(o);
   ScopeObject* self = scope_of(o);
-  PyObject* raised = take_exception();  // an error may be passing through
-  for (Payload* p : self->state->failures)
-    let_go(p);  // nobody asked the scope: they are reported like any others
+  PyObject* raised = take_exception();                 // an error may be passing through
+  for (Payload* p : self->state->failures) let_go(p);  // nobody asked the scope: they are reported like any others
   PyErr_Clear();
   Py_CLEAR(self->done);
   Py_CLEAR(self->token);
@@ -322,8 +316,7 @@ PyMethodDef scope_methods[] = {
      "cancel()\n--\n\nDrop what has not begun: its results fail with CancelledError. What runs goes on."},
     {"when", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(scope_when)), METH_FASTCALL,
      "when(*cowns)\n--\n\nAs bocpy.when, for this scope: from any thread."},
-    {"whencall", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(scope_whencall)),
-     METH_FASTCALL | METH_KEYWORDS,
+    {"whencall", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(scope_whencall)), METH_FASTCALL | METH_KEYWORDS,
      "whencall(func, args, captures=())\n--\n\nAs bocpy.whencall, for this scope: from any thread."},
     {"_outcome", scope_outcome, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr}};
@@ -332,9 +325,8 @@ PyGetSetDef scope_getset[] = {
      "A cown that is released when the scope has ended: None, or failed with an ExceptionGroup.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};
 PyType_Slot scope_slots[] = {
-    {Py_tp_doc,
-     const_cast<char*>("scope()\n--\n\nA context manager that waits at exit for every behavior scheduled "
-                       "inside, nested ones included, and raises what failed as an ExceptionGroup.")},
+    {Py_tp_doc, const_cast<char*>("scope()\n--\n\nA context manager that waits at exit for every behavior scheduled "
+                                  "inside, nested ones included, and raises what failed as an ExceptionGroup.")},
     {Py_tp_new, reinterpret_cast<void*>(scope_new)},
     {Py_tp_dealloc, reinterpret_cast<void*>(scope_dealloc)},
     {Py_tp_traverse, reinterpret_cast<void*>(scope_traverse)},
@@ -342,8 +334,7 @@ PyType_Slot scope_slots[] = {
     {Py_tp_methods, scope_methods},
     {Py_tp_getset, scope_getset},
     {0, nullptr}};
-PyType_Spec scope_spec = {"bocpy.scope", sizeof(ScopeObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
-                          scope_slots};
+PyType_Spec scope_spec = {"bocpy.scope", sizeof(ScopeObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, scope_slots};
 
 }  // namespace
 
@@ -369,9 +360,8 @@ Scope* current_scope() {
 Scope* open_scope(PyObject* o) {
   ScopeObject* self = scope_of(o);
   if (self->scope && !self->state->closed.load(acquire)) return self->scope;
-  PyErr_SetString(PyExc_RuntimeError, self->entered
-                                          ? "this scope has ended: nothing more can be scheduled in it"
-                                          : "this scope is not entered yet: use `with scope() as s:`");
+  PyErr_SetString(PyExc_RuntimeError, self->entered ? "this scope has ended: nothing more can be scheduled in it"
+                                                    : "this scope is not entered yet: use `with scope() as s:`");
   return nullptr;
 }
 

@@ -5,8 +5,7 @@
 
 namespace boc::py {
 
-// The scope that behaviors scheduled here and now count in: the behavior's, the thread's or task's, else the
-// root.
+// The scope that behaviors scheduled here and now count in: the behavior's, the thread's or task's, else the root.
 Scope* current_scope();
 
 // The core scope behind a Python scope that can still be scheduled in; null with RuntimeError.

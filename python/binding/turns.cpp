@@ -56,11 +56,10 @@ int await_turn(Turn& turn, double timeout, const char* what) {
   const double deadline = monotonic_now() + timeout;
   while (!turn.turn.ready()) {
     if (waits_for_own_hold(turn)) {
-      PyErr_Format(
-          PyExc_RuntimeError,
-          "%s would wait for itself: the cown waits for a behavior that is queued behind a cown held by this "
-          "thread. Release that first (leave its `with` block)",
-          what);
+      PyErr_Format(PyExc_RuntimeError,
+                   "%s would wait for itself: the cown waits for a behavior that is queued behind a cown held by this "
+                   "thread. Release that first (leave its `with` block)",
+                   what);
       abandon(turn);
       return -1;
     }
@@ -103,10 +102,9 @@ int hold_free(const Claim& claim) {
   } else {
     scheduler.discard(*turn);
   }
-  PyErr_SetString(
-      PyExc_RuntimeError,
-      "this thread holds another cown, and this one is not free: waiting for it now could deadlock. Take "
-      "several cowns at once with `with hold(a, b):`");
+  PyErr_SetString(PyExc_RuntimeError,
+                  "this thread holds another cown, and this one is not free: waiting for it now could deadlock. Take "
+                  "several cowns at once with `with hold(a, b):`");
   return -1;
 }
 
@@ -115,11 +113,10 @@ int hold_free(const Claim& claim) {
 int check_usable(Payload* payload, const char* what) {
   if (check_generation(payload) < 0 || refuse_in_behavior(what) < 0) return -1;
   if (payload->batch) {
-    PyErr_Format(
-        PyExc_RuntimeError,
-        "%s on the result of a behavior whose batch is still open would wait for ever: it is scheduled when "
-        "the `with batch()` block ends",
-        what);
+    PyErr_Format(PyExc_RuntimeError,
+                 "%s on the result of a behavior whose batch is still open would wait for ever: it is scheduled when "
+                 "the `with batch()` block ends",
+                 what);
     return -1;
   }
   return 0;
@@ -164,13 +161,11 @@ int hold_all(std::span<const Claim> cowns, double timeout, const char* what) {
 PyObject* cown_acquire(PyObject* self, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"timeout", nullptr};
   PyObject* timeout = Py_None;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:acquire", const_cast<char**>(names), &timeout))
-    return nullptr;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:acquire", const_cast<char**>(names), &timeout)) return nullptr;
   double seconds = parse_timeout(timeout);
   if (seconds < 0) return nullptr;
   Claim claim{payload_of(self), false};
-  if (check_usable(claim.payload, "acquire()") < 0 || hold_all({&claim, 1}, seconds, "acquire()") < 0)
-    return nullptr;
+  if (check_usable(claim.payload, "acquire()") < 0 || hold_all({&claim, 1}, seconds, "acquire()") < 0) return nullptr;
   Py_RETURN_NONE;
 }
 
@@ -179,8 +174,7 @@ PyObject* cown_release(PyObject* self, PyObject*) {
   if (payload->generation != generation) Py_RETURN_NONE;  // held by the parent process, not by this one
   Held* held = context().find(payload);
   if (!held) {
-    PyErr_SetString(PyExc_RuntimeError,
-                    "release() of a cown that this thread does not hold: call acquire() first");
+    PyErr_SetString(PyExc_RuntimeError, "release() of a cown that this thread does not hold: call acquire() first");
     return nullptr;
   }
   give_back(*held);
@@ -272,10 +266,9 @@ PyObject* unwrap_cown(Payload* payload) {
       return value;
     }
   }
-  PyErr_SetString(
-      PyExc_RuntimeError,
-      "unwrap() while a behavior on this cown is still in flight (or another holds it): use result() or "
-      "quiesce() first");
+  PyErr_SetString(PyExc_RuntimeError,
+                  "unwrap() while a behavior on this cown is still in flight (or another holds it): use result() or "
+                  "quiesce() first");
   return nullptr;
 }
 

@@ -44,9 +44,8 @@ void when_dealloc(PyObject* self) {
   Py_DECREF(type);
 }
 
-PyMemberDef when_members[] = {
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(WhenObject, vectorcall), READONLY, nullptr},
-    {nullptr, 0, 0, 0, nullptr}};
+PyMemberDef when_members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(WhenObject, vectorcall), READONLY, nullptr},
+                              {nullptr, 0, 0, 0, nullptr}};
 PyType_Slot when_slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(when_dealloc)},
                             {Py_tp_call, reinterpret_cast<void*>(PyVectorcall_Call)},
                             {Py_tp_members, when_members},
@@ -67,8 +66,7 @@ PyObject* py_whencall(PyObject*, PyObject* const* args, Py_ssize_t n, PyObject* 
 int bind_whencall(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, PyObject* (&bound)[3]) {
   static const char* const names[] = {"func", "args", "captures"};
   if (n > 3) {
-    PyErr_Format(PyExc_TypeError, "whencall(func, args, captures=()) takes at most 3 arguments, %zd given",
-                 n);
+    PyErr_Format(PyExc_TypeError, "whencall(func, args, captures=()) takes at most 3 arguments, %zd given", n);
     return -1;
   }
   for (Py_ssize_t i = 0; i < n; ++i) bound[i] = args[i];
@@ -130,8 +128,8 @@ PyObject* call_whencall(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, 
   }
   if (!items) return nullptr;
   return schedule_call({reinterpret_cast<PyTupleObject*>(items.get())->ob_item, count, requests}, bound[0],
-                       reinterpret_cast<PyTupleObject*>(captures.get())->ob_item,
-                       PyTuple_GET_SIZE(captures.get()), scope);
+                       reinterpret_cast<PyTupleObject*>(captures.get())->ob_item, PyTuple_GET_SIZE(captures.get()),
+                       scope);
 }
 
 PyMethodDef when_methods[] = {
@@ -141,8 +139,7 @@ PyMethodDef when_methods[] = {
      "result, a Cown. Each argument is a cown, a list or tuple of cowns (the function gets a list), or "
      "read() of "
      "such."},
-    {"whencall", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(py_whencall)),
-     METH_FASTCALL | METH_KEYWORDS,
+    {"whencall", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(py_whencall)), METH_FASTCALL | METH_KEYWORDS,
      "whencall(func, args, captures=())\n--\n\nSchedule func over the cowns of args; the captures are passed "
      "after "
      "them. Returns the result, a Cown."},

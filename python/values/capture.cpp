@@ -86,8 +86,7 @@ PyObject* Taker::describe(const Pending& one) const {
     case Kind::kExtra:
       break;
     case Kind::kSelf:
-      return PyUnicode_FromFormat("the object of type '%s' whose method is the behavior",
-                                  Py_TYPE(one.value)->tp_name);
+      return PyUnicode_FromFormat("the object of type '%s' whose method is the behavior", Py_TYPE(one.value)->tp_name);
     case Kind::kCallable:
       return PyUnicode_FromFormat("the callable of type '%s'", Py_TYPE(one.value)->tp_name);
   }
@@ -102,18 +101,16 @@ int Taker::warn_large(Py_ssize_t bytes) {
   if (info) {
     auto* function = reinterpret_cast<PyFunctionObject*>(plan_->function);
     auto* code = reinterpret_cast<PyCodeObject*>(function->func_code);
-    failed = PyErr_WarnFormat(
-        PyExc_RuntimeWarning, 1,
-        "the captures of %U() (%U:%d) are copied for each behavior: %zd MB this time. Put large "
-        "values in a Cown and pass it with read()",
-        function->func_qualname, code->co_filename, code->co_firstlineno, megabytes);
+    failed = PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
+                              "the captures of %U() (%U:%d) are copied for each behavior: %zd MB this time. Put large "
+                              "values in a Cown and pass it with read()",
+                              function->func_qualname, code->co_filename, code->co_firstlineno, megabytes);
     if (!failed) info->warned_size.store(true, std::memory_order_relaxed);
   } else {
-    failed = PyErr_WarnFormat(
-        PyExc_RuntimeWarning, 1,
-        "the captures of a behavior are copied each time: %zd MB this time. Put large values in "
-        "a Cown and pass it with read()",
-        megabytes);
+    failed = PyErr_WarnFormat(PyExc_RuntimeWarning, 1,
+                              "the captures of a behavior are copied each time: %zd MB this time. Put large values in "
+                              "a Cown and pass it with read()",
+                              megabytes);
   }
   return failed;
 }
@@ -218,8 +215,8 @@ int take_bound(Taker& taker, CallPlan* plan, PyObject** target) {
 
 }  // namespace
 
-int take_captures(CallPlan* plan, PyObject* const* extras, Py_ssize_t n, PyObject** target,
-                  PyObject** self_out, PyObject** extras_out, PyObject** slots) {
+int take_captures(CallPlan* plan, PyObject* const* extras, Py_ssize_t n, PyObject** target, PyObject** self_out,
+                  PyObject** extras_out, PyObject** slots) {
   *target = *self_out = nullptr;
   for (Py_ssize_t i = 0; i < n; ++i) extras_out[i] = nullptr;
   for (Py_ssize_t i = 0; i < plan->captures; ++i) slots[i] = nullptr;

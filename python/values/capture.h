@@ -14,8 +14,7 @@ struct CallPlan {
   PyObject* self;       // the object of a bound method of a Python function, else null
   CodeInfo* info;       // null for a callable that is not a Python function
   Py_ssize_t captures;  // positional defaults and keyword-only defaults together: the length of `slots`
-  PyObject*
-      kwnames;  // names of the keyword-only defaults, the last entries of `slots`; null if there are none
+  PyObject* kwnames;    // names of the keyword-only defaults, the last entries of `slots`; null if there are none
   Py_ssize_t cowns;
   Py_ssize_t extra;
   Py_ssize_t positional;  // how many positional defaults are captured: the first entries of `slots`
@@ -32,7 +31,7 @@ int plan_call(PyObject* callable, Py_ssize_t cowns, Py_ssize_t extra, CallPlan* 
 // *self_out is null when there is no bound object. On error -1: all outputs are null, nothing is left behind.
 // A value that cannot be copied raises a TransferError (a TypeError) that names the variable and the ways
 // out.
-int take_captures(CallPlan* plan, PyObject* const* extras, Py_ssize_t n, PyObject** target,
-                  PyObject** self_out, PyObject** extras_out, PyObject** slots);
+int take_captures(CallPlan* plan, PyObject* const* extras, Py_ssize_t n, PyObject** target, PyObject** self_out,
+                  PyObject** extras_out, PyObject** slots);
 
 }  // namespace boc::py

@@ -6,8 +6,7 @@ namespace boc::py {
 namespace {
 
 // Enough for the frame, imports, warnings and tracebacks of a behavior to look as in its module.
-constexpr const char* kModuleNames[] = {"__name__", "__package__", "__spec__",
-                                        "__file__", "__doc__",     "__loader__"};
+constexpr const char* kModuleNames[] = {"__name__", "__package__", "__spec__", "__file__", "__doc__", "__loader__"};
 
 bool tail_matches(const char* dotted, PyObject* name) noexcept {
   const char* tail = dotted;
@@ -40,8 +39,7 @@ bool is_stable(PyObject* value, PyObject* name) noexcept {
   if (type == &PyFunction_Type) return reinterpret_cast<PyFunctionObject*>(value)->func_name == name;
   if (PyType_Check(value)) {
     auto* cls = reinterpret_cast<PyTypeObject*>(value);
-    if (cls->tp_flags & Py_TPFLAGS_HEAPTYPE)
-      return reinterpret_cast<PyHeapTypeObject*>(value)->ht_name == name;
+    if (cls->tp_flags & Py_TPFLAGS_HEAPTYPE) return reinterpret_cast<PyHeapTypeObject*>(value)->ht_name == name;
     return tail_matches(cls->tp_name, name);
   }
   if (PyModule_Check(value)) return module_is_named(value, name);
@@ -166,9 +164,7 @@ int Bindings::read(PyFunctionObject* function, CodeInfo* info) {
 
 // A private globals dict with the present bindings. `model`: one with others, whose copy needs fewer steps.
 PyObject* Bindings::fresh_globals(PyFunctionObject* function, CodeInfo* info, PyObject* model) {
-  Ref globals(info->dynamic ? PyDict_Copy(function->func_globals)
-              : model       ? PyDict_Copy(model)
-                            : PyDict_New());
+  Ref globals(info->dynamic ? PyDict_Copy(function->func_globals) : model ? PyDict_Copy(model) : PyDict_New());
   if (!globals) return nullptr;
   if (!model && set_module_names(function, globals.get()) < 0) return nullptr;
   for (Py_ssize_t i = 0; i < names_; ++i) {

@@ -37,10 +37,9 @@ Py_ssize_t extra_index() {
   }
   Py_ssize_t index = count < kMany ? request_code_extra_index(free_info) : -1;
   if (index < 0) {
-    PyErr_SetString(
-        PyExc_RuntimeError,
-        "CPython has no slot left for bocpy's notes on code objects: too many tools of this process "
-        "(debuggers, tracers) took one each, or too many interpreters run");
+    PyErr_SetString(PyExc_RuntimeError,
+                    "CPython has no slot left for bocpy's notes on code objects: too many tools of this process "
+                    "(debuggers, tracers) took one each, or too many interpreters run");
     return -1;
   }
   known[count++] = {interpreter, index};
@@ -71,14 +70,13 @@ void free_info(void* extra) {
 int read_analysis(CodeInfo* info, PyObject* analysis) {
   int dynamic = 0;
   PyObject* store = nullptr;
-  if (!PyArg_ParseTuple(analysis, "O!O!OpO!O!O!;bocpy._analysis.analyze", &PyTuple_Type, &info->names,
-                        &PyTuple_Type, &info->attributes, &store, &dynamic, &PyTuple_Type, &info->parameters,
-                        &PyTuple_Type, &info->keyword_only, &PyTuple_Type, &info->freevars)) {
+  if (!PyArg_ParseTuple(analysis, "O!O!OpO!O!O!;bocpy._analysis.analyze", &PyTuple_Type, &info->names, &PyTuple_Type,
+                        &info->attributes, &store, &dynamic, &PyTuple_Type, &info->parameters, &PyTuple_Type,
+                        &info->keyword_only, &PyTuple_Type, &info->freevars)) {
     info->names = info->attributes = info->parameters = info->keyword_only = info->freevars = nullptr;
     return -1;
   }
-  for (PyObject* field :
-       {info->names, info->attributes, info->parameters, info->keyword_only, info->freevars}) {
+  for (PyObject* field : {info->names, info->attributes, info->parameters, info->keyword_only, info->freevars}) {
     Py_INCREF(field);
   }
   info->first_store = store == Py_None ? nullptr : Py_NewRef(store);

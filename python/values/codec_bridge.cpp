@@ -15,9 +15,9 @@ bool worth_a_reference(PyObject* o) noexcept {
   PyTypeObject* type = Py_TYPE(o);
   if (type == &PyUnicode_Type) return PyUnicode_GET_LENGTH(o) >= kLargeBuffer;
   if (type == &PyBytes_Type) return PyBytes_GET_SIZE(o) >= kLargeBuffer;
-  if (type == &PyLong_Type || type == &PyFloat_Type || type == &PyBool_Type || o == Py_None ||
-      type == &PyTuple_Type || type == &PyList_Type || type == &PyDict_Type || type == &PySet_Type ||
-      type == &PyFrozenSet_Type || type == &PyComplex_Type) {
+  if (type == &PyLong_Type || type == &PyFloat_Type || type == &PyBool_Type || o == Py_None || type == &PyTuple_Type ||
+      type == &PyList_Type || type == &PyDict_Type || type == &PySet_Type || type == &PyFrozenSet_Type ||
+      type == &PyComplex_Type) {
     return false;
   }
   return goes_as_is(o);
@@ -96,8 +96,8 @@ PyObject* function_shell(PyObject*, PyObject* o) {
 
 PyObject* fill_function(PyObject*, PyObject* arguments) {
   PyObject *function, *cells, *defaults, *kwdefaults, *attributes;
-  if (!PyArg_ParseTuple(arguments, "O!OOOO:fill_function", &PyFunction_Type, &function, &cells, &defaults,
-                        &kwdefaults, &attributes)) {
+  if (!PyArg_ParseTuple(arguments, "O!OOOO:fill_function", &PyFunction_Type, &function, &cells, &defaults, &kwdefaults,
+                        &attributes)) {
     return nullptr;
   }
   auto* made = reinterpret_cast<PyFunctionObject*>(function);
@@ -158,8 +158,7 @@ PyObject* codec_callbacks() {
   return dict.release();
 }
 
-int copy_with_codec(PyObject* const* values, Py_ssize_t n, PyObject** copies, Py_ssize_t* bytes,
-                    Py_ssize_t* failed) {
+int copy_with_codec(PyObject* const* values, Py_ssize_t n, PyObject** copies, Py_ssize_t* bytes, Py_ssize_t* failed) {
   Ref copy_all(copier());
   Ref list(copy_all ? list_of(values, n) : nullptr);
   if (!list) return -1;

@@ -6,8 +6,7 @@
 namespace boc::py {
 
 // Copies all of values[0..n) through bocpy._codec with one memo. 0, or -1 as copy_values() says.
-int copy_with_codec(PyObject* const* values, Py_ssize_t n, PyObject** copies, Py_ssize_t* bytes,
-                    Py_ssize_t* failed);
+int copy_with_codec(PyObject* const* values, Py_ssize_t n, PyObject** copies, Py_ssize_t* bytes, Py_ssize_t* failed);
 
 // The functions that _codec calls back, as a dict {name: built-in function}: a new reference, or null with an
 // error.

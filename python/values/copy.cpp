@@ -15,8 +15,7 @@ void drop_all(PyObject** copies, Py_ssize_t n) noexcept {
 }
 
 // 1: all copied; 0: something needs the codec; -1: an error is set.
-int copy_natively(PyObject* const* values, Py_ssize_t n, PyObject** copies, Py_ssize_t* bytes,
-                  Py_ssize_t* failed) {
+int copy_natively(PyObject* const* values, Py_ssize_t n, PyObject** copies, Py_ssize_t* bytes, Py_ssize_t* failed) {
   try {
     NativeCopier copier;
     for (Py_ssize_t i = 0; i < n; ++i) {
@@ -37,8 +36,7 @@ int copy_natively(PyObject* const* values, Py_ssize_t n, PyObject** copies, Py_s
 
 }  // namespace
 
-int copy_values(PyObject* const* values, Py_ssize_t n, PyObject** copies, Py_ssize_t* bytes,
-                Py_ssize_t* failed) {
+int copy_values(PyObject* const* values, Py_ssize_t n, PyObject** copies, Py_ssize_t* bytes, Py_ssize_t* failed) {
   Py_ssize_t size = 0;
   *failed = -1;
   for (Py_ssize_t i = 0; i < n; ++i) copies[i] = nullptr;
@@ -57,8 +55,8 @@ PyObject* copy_value(PyObject* o) {
   if (copy_values(&o, 1, &copied, nullptr, &failed) == 0) return copied;
   Ref what(PyUnicode_FromFormat("this value of type '%s'", Py_TYPE(o)->tp_name));
   if (what) {
-    raise_transfer_error(
-        what.get(), "Hand over plain data, or keep the value in a Cown and let a behavior work on it there");
+    raise_transfer_error(what.get(),
+                         "Hand over plain data, or keep the value in a Cown and let a behavior work on it there");
   }
   return nullptr;
 }

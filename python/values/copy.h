@@ -14,7 +14,6 @@ PyObject* copy_value(PyObject* o);
 // Copies each of values[0..n) with one memo for all of them. 0, or -1 with the plain reason raised (not yet a
 // TransferError), *failed the index of the value that could not be copied (-1 if it is not one value's fault)
 // and every entry of `copies` null. `bytes` (may be null) gets about how many bytes had to be copied.
-int copy_values(PyObject* const* values, Py_ssize_t n, PyObject** copies, Py_ssize_t* bytes,
-                Py_ssize_t* failed);
+int copy_values(PyObject* const* values, Py_ssize_t n, PyObject** copies, Py_ssize_t* bytes, Py_ssize_t* failed);
 
 }  // namespace boc::py

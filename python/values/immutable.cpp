@@ -18,8 +18,7 @@ Mutex cown_types_mutex;
 struct Walk {
   int depth = 0;
   int containers = 0;
-  PyObject*
-      functions[kMaxDepth];  // those being looked into: a function that names itself is judged by the rest
+  PyObject* functions[kMaxDepth];  // those being looked into: a function that names itself is judged by the rest
   int function_count = 0;
 
   bool value(PyObject* o) noexcept;
@@ -126,8 +125,8 @@ bool Walk::value(PyObject* o) noexcept {
   PyTypeObject* type = Py_TYPE(o);
   if (is_atom_type(type) || is_cown(o)) return true;
   if (PyType_Check(o) || PyModule_Check(o)) return true;
-  if (type == &PyTuple_Type || type == &PyFunction_Type || type == &PyFrozenSet_Type ||
-      type == &PyMethod_Type || type == &PySlice_Type || PyCFunction_Check(o)) {
+  if (type == &PyTuple_Type || type == &PyFunction_Type || type == &PyFrozenSet_Type || type == &PyMethod_Type ||
+      type == &PySlice_Type || PyCFunction_Check(o)) {
     if (depth >= kMaxDepth || ++containers > kMaxContainers) return false;
     ++depth;
     bool good = compound(o, type);

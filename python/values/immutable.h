@@ -14,8 +14,8 @@ bool goes_as_is(PyObject* o) noexcept;
 
 // The simplest of them: such objects refer to nothing, and freeing them runs no code of anybody's.
 inline bool is_atom_type(PyTypeObject* type) noexcept {
-  return type == Py_TYPE(Py_None) || type == &PyLong_Type || type == &PyUnicode_Type ||
-         type == &PyFloat_Type || type == &PyBool_Type || type == &PyBytes_Type || type == &PyComplex_Type;
+  return type == Py_TYPE(Py_None) || type == &PyLong_Type || type == &PyUnicode_Type || type == &PyFloat_Type ||
+         type == &PyBool_Type || type == &PyBytes_Type || type == &PyComplex_Type;
 }
 
 // Objects of `type` and its subclasses go as they are. Called by the binding for each cown type, in the

@@ -28,12 +28,11 @@ int refuse_kind(PyFunctionObject* function, int flags) {
   const char* kind = flags & CO_COROUTINE         ? "an async function"
                      : flags & CO_ASYNC_GENERATOR ? "an async generator"
                                                   : "a generator";
-  return raise_error(
-      "UnsupportedFunctionError",
-      PyUnicode_FromFormat("%U() is %s and cannot be a behavior: a behavior runs from its first line "
-                           "to its return in one go. Use a plain function; to continue later, "
-                           "schedule another behavior from it with @when",
-                           function->func_qualname, kind));
+  return raise_error("UnsupportedFunctionError",
+                     PyUnicode_FromFormat("%U() is %s and cannot be a behavior: a behavior runs from its first line "
+                                          "to its return in one go. Use a plain function; to continue later, "
+                                          "schedule another behavior from it with @when",
+                                          function->func_qualname, kind));
 }
 
 PyObject* given_text(const CallPlan* plan) {
@@ -48,17 +47,15 @@ int refuse_count(PyFunctionObject* function, const Shape& shape, const CallPlan*
   if (!given) return -1;
   Py_ssize_t needed = shape.positional - shape.defaults;
   if (shape.more || shape.defaults) {
-    PyErr_Format(
-        PyExc_TypeError,
-        "%U() does not fit %U: it has %zd parameter%s without default value. Each argument of when() needs "
-        "one parameter, in order, and each parameter that is left over a default value",
-        function->func_qualname, given.get(), needed, needed == 1 ? "" : "s");
+    PyErr_Format(PyExc_TypeError,
+                 "%U() does not fit %U: it has %zd parameter%s without default value. Each argument of when() needs "
+                 "one parameter, in order, and each parameter that is left over a default value",
+                 function->func_qualname, given.get(), needed, needed == 1 ? "" : "s");
   } else {
-    PyErr_Format(
-        PyExc_TypeError,
-        "%U() does not fit %U: it takes %zd positional argument%s. Each argument of when() needs one "
-        "parameter, in order, and each parameter that is left over a default value",
-        function->func_qualname, given.get(), needed, needed == 1 ? "" : "s");
+    PyErr_Format(PyExc_TypeError,
+                 "%U() does not fit %U: it takes %zd positional argument%s. Each argument of when() needs one "
+                 "parameter, in order, and each parameter that is left over a default value",
+                 function->func_qualname, given.get(), needed, needed == 1 ? "" : "s");
   }
   return -1;
 }
@@ -67,15 +64,13 @@ int refuse_default(PyFunctionObject* function, CodeInfo* info, const Shape& shap
   Ref given(given_text(plan));
   if (!given) return -1;
   Py_ssize_t first = shape.bound + shape.positional - shape.defaults;
-  PyObject* name =
-      first < PyTuple_GET_SIZE(info->parameters) ? PyTuple_GET_ITEM(info->parameters, first) : nullptr;
+  PyObject* name = first < PyTuple_GET_SIZE(info->parameters) ? PyTuple_GET_ITEM(info->parameters, first) : nullptr;
   if (!name) return refuse_count(function, shape, plan);
-  PyErr_Format(
-      PyExc_TypeError,
-      "%U() does not fit %U: its parameter '%U' would take a cown but has a default value, and defaults are "
-      "captures. Remove the default, or give when() at most %zd argument%s",
-      function->func_qualname, given.get(), name, shape.positional - shape.defaults,
-      shape.positional - shape.defaults == 1 ? "" : "s");
+  PyErr_Format(PyExc_TypeError,
+               "%U() does not fit %U: its parameter '%U' would take a cown but has a default value, and defaults are "
+               "captures. Remove the default, or give when() at most %zd argument%s",
+               function->func_qualname, given.get(), name, shape.positional - shape.defaults,
+               shape.positional - shape.defaults == 1 ? "" : "s");
   return -1;
 }
 
@@ -87,11 +82,10 @@ int plan_keywords(PyFunctionObject* function, PyCodeObject* code, CallPlan* plan
     Ref value(function->func_kwdefaults ? dict_get(function->func_kwdefaults, name) : nullptr);
     if (value) continue;
     if (!PyErr_Occurred()) {
-      PyErr_Format(
-          PyExc_TypeError,
-          "%U() cannot be a behavior: nothing gives its keyword-only parameter '%U' a value. Give it a "
-          "default value, which is then a capture",
-          function->func_qualname, name);
+      PyErr_Format(PyExc_TypeError,
+                   "%U() cannot be a behavior: nothing gives its keyword-only parameter '%U' a value. Give it a "
+                   "default value, which is then a capture",
+                   function->func_qualname, name);
     }
     return -1;
   }

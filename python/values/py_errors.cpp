@@ -44,8 +44,7 @@ void raise_transfer_error(PyObject* what, const char* ways_out) {
   if (!cause) return;
   Ref reason(reason_of(cause.get()));
   if (!reason) return;
-  raise_error("TransferError",
-              PyUnicode_FromFormat("%U cannot be copied: %U. %s", what, reason.get(), ways_out));
+  raise_error("TransferError", PyUnicode_FromFormat("%U cannot be copied: %U. %s", what, reason.get(), ways_out));
   if (!PyErr_ExceptionMatches(PyExc_TypeError)) return;  // out of memory, or the import failed
   PyObject* error = take_exception();
   PyException_SetCause(error, cause.release());

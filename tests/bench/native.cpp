@@ -1,7 +1,6 @@
 // The core alone: what one behavior costs in C++, from scheduling to release.
 //
-//   cmake --preset release && cmake --build --preset release && build/release/tests/core/boc_bench_native
-//   [rounds]
+//   cmake --preset release && cmake --build --preset release && build/release/tests/core/boc_bench_native [rounds]
 //
 // Behaviors are scheduled by a behavior, on the worker that runs them; cowns, and the choice of pairs, are
 // made before the clock starts. Prints nanoseconds per behavior: the median of the rounds, with the smallest
@@ -19,8 +18,7 @@ namespace {
 using boc::cown;
 using Clock = std::chrono::steady_clock;
 
-constexpr int BURST =
-    4000;  // behaviors that are pending at once, in the workloads that schedule all of them first
+constexpr int BURST = 4000;  // behaviors that are pending at once, in the workloads that schedule all of them first
 constexpr int CHAIN = 40000;
 constexpr int BURSTS = 20;
 

@@ -1,5 +1,5 @@
-// Runs all tests, or those of the suites named on the command line. Suites called planted_* hold errors on
-// purpose and run only if named.
+// Runs all tests, or those of the suites named on the command line. Suites called planted_* hold errors on purpose and
+// run only if named.
 #include "check.h"
 
 #include <chrono>
@@ -36,8 +36,7 @@ class Watchdog {
     std::unique_lock lock(mutex_);
     while (!over_) {
       const int number = number_;
-      const bool moved =
-          wake_.wait_for(lock, std::chrono::seconds(90), [&] { return over_ || number_ != number; });
+      const bool moved = wake_.wait_for(lock, std::chrono::seconds(90), [&] { return over_ || number_ != number; });
       if (moved || !test_) continue;
       std::fprintf(stderr, "HANGS: %s.%s\n", test_->suite, test_->name);
       std::abort();
@@ -54,8 +53,7 @@ class Watchdog {
 bool selected(const Test& test, int argc, char** argv) {
   if (argc < 2) return std::strncmp(test.suite, "planted", 7) != 0;
   for (int i = 1; i < argc; ++i) {
-    if (std::strcmp(test.suite, argv[i]) == 0 || (std::string(test.suite) + "." + test.name) == argv[i])
-      return true;
+    if (std::strcmp(test.suite, argv[i]) == 0 || (std::string(test.suite) + "." + test.name) == argv[i]) return true;
   }
   return false;
 }
@@ -84,8 +82,7 @@ int main(int argc, char** argv) {
     const int before = failures.load();
     const auto begun = std::chrono::steady_clock::now();
     test.body();
-    const auto time =
-        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun);
+    const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun);
     const bool good = failures.load() == before;
     ++run;
     if (!good) ++failed;

@@ -1,5 +1,5 @@
-// A small test frame: TEST(suite, name) { CHECK(...); }. A failed CHECK is reported and the test goes on, so
-// it can be used on any thread; REQUIRE ends the program, for when going on makes no sense.
+// A small test frame: TEST(suite, name) { CHECK(...); }. A failed CHECK is reported and the test goes on, so it can be
+// used on any thread; REQUIRE ends the program, for when going on makes no sense.
 #pragma once
 
 #include <atomic>
@@ -23,9 +23,7 @@ std::vector<Test>& all_tests();
 void fail(const char* file, int line, const std::string& what);
 
 struct Registered {
-  Registered(const char* suite, const char* name, void (*body)()) {
-    all_tests().push_back({suite, name, body});
-  }
+  Registered(const char* suite, const char* name, void (*body)()) { all_tests().push_back({suite, name, body}); }
 };
 
 template <class A, class B>

@@ -57,8 +57,7 @@ struct Gate {
   }
 };
 
-// Prepares a behavior without scheduling it, as batches do. Its result, an int, goes to *result if that is
-// given.
+// Prepares a behavior without scheduling it, as batches do. Its result, an int, goes to *result if that is given.
 template <class Body, class... Args>
 Behavior* make_behavior(Runtime& runtime, cown<int>* result, Body body, Args... args) {
   auto* payload = new detail::Payload<int>();

@@ -1,5 +1,4 @@
-// Behaviors without a backend: the protocol step by step, on one thread, where the test decides who comes
-// when.
+// Behaviors without a backend: the protocol step by step, on one thread, where the test decides who comes when.
 #pragma once
 
 #include <initializer_list>

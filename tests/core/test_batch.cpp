@@ -17,8 +17,7 @@ struct Append {
 
 }  // namespace
 
-// Each batch is three behaviors on x and two on y; what other threads schedule comes before or after the
-// whole.
+// Each batch is three behaviors on x and two on y; what other threads schedule comes before or after the whole.
 TEST(batch, nothing_gets_in_between) {
   const int n = check::times(2000);
   Runtime runtime(3);
@@ -54,8 +53,7 @@ TEST(batch, nothing_gets_in_between) {
   check_log(y.payload()->value.log, {1, 2});
 }
 
-// The second member needs the first one's result and shares no cown with it; the third needs the second
-// one's.
+// The second member needs the first one's result and shares no cown with it; the third needs the second one's.
 TEST(batch, members_use_results_of_members) {
   Runtime runtime(2);
   for (int i = 0; i < check::times(2000); ++i) {

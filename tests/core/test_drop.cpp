@@ -35,12 +35,11 @@ TEST(drop, nothing_leaks) {
     check::in_threads(2, [&](int) {
       for (int i = 0; i < check::times(10000); ++i) {
         auto fresh = make_cown<Counted>(i);
-        cown<Counted> result = when_on(runtime, hub, read(fresh))
-                               << [c = Counted(1)](Counted& h, const Counted& f) {
-                                    h.n += f.n;
-                                    if (f.n % 7 == 0) throw std::runtime_error("a failed one");
-                                    return Counted(f.n);
-                                  };
+        cown<Counted> result = when_on(runtime, hub, read(fresh)) << [c = Counted(1)](Counted& h, const Counted& f) {
+          h.n += f.n;
+          if (f.n % 7 == 0) throw std::runtime_error("a failed one");
+          return Counted(f.n);
+        };
         when_on(runtime, result) << [](Counted& r) { r.n = 0; };
       }
     });
@@ -48,8 +47,7 @@ TEST(drop, nothing_leaks) {
   CHECK_EQ(Counted::live.load(), 0L);
 }
 
-// A cown in a cown in a cown: dropped on a worker, and by a handle outside. A recursion would overflow the
-// stack.
+// A cown in a cown in a cown: dropped on a worker, and by a handle outside. A recursion would overflow the stack.
 TEST(drop, deep_chains) {
   const int depth = check::times(300000);
   for (bool outside : {false, true}) {

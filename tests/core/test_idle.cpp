@@ -42,9 +42,9 @@ TEST(idle, notify_all_wakes_all) {
   CHECK(idle.end_search());
 }
 
-// A worker announces its sleep; a producer takes it from the list and is about to unpark it; the worker finds
-// work and calls the sleep off. The permit that is on its way must not be left in the parker: it would end a
-// later sleep of a worker that is still on the list, which is then listed twice and never woken again.
+// A worker announces its sleep; a producer takes it from the list and is about to unpark it; the worker finds work and
+// calls the sleep off. The permit that is on its way must not be left in the parker: it would end a later sleep of a
+// worker that is still on the list, which is then listed twice and never woken again.
 TEST(idle, a_sleep_called_off_leaves_no_permit) {
   IdleSet idle;
   idle.reserve(1);
@@ -68,8 +68,8 @@ TEST(idle, a_sleep_called_off_is_off_the_list) {
   CHECK(!idle.notify_one());
 }
 
-// Producers publish numbers, sleepers take them in the way workers do. With a wake-up lost, all sleep while
-// numbers are left: the watchdog ends that.
+// Producers publish numbers, sleepers take them in the way workers do. With a wake-up lost, all sleep while numbers are
+// left: the watchdog ends that.
 TEST(idle, no_wake_up_is_lost) {
   constexpr int PRODUCERS = 2, SLEEPERS = 3;
   const int each = check::times(20000);

@@ -252,8 +252,8 @@ TEST(life, scopes_are_waited_for_and_cancelled_apart) {
   runtime.wait();
 }
 
-// A worker keeps counts of a scope to itself for a while. If it goes on with a long behavior of another
-// scope, whoever waits for the first one must not wait for that.
+// A worker keeps counts of a scope to itself for a while. If it goes on with a long behavior of another scope, whoever
+// waits for the first one must not wait for that.
 TEST(life, a_scope_is_idle_although_its_worker_is_busy_elsewhere) {
   Runtime runtime(1);
   Scheduler& s = runtime.scheduler();

@@ -64,8 +64,8 @@ TEST(order, readers_run_in_parallel) {
   CHECK_EQ(get(c), check::times(200) + check::times(200) / 2);
 }
 
-// A worker that is in the middle of a long behavior has woken readers, or anything else, in its own queue:
-// others take it from there.
+// A worker that is in the middle of a long behavior has woken readers, or anything else, in its own queue: others take
+// it from there.
 TEST(order, what_waits_behind_a_long_behavior_is_stolen) {
   Runtime runtime(2);
   auto a = make_cown<int>(0);

@@ -1,5 +1,4 @@
-// The memory pool alone. Under sanitizers it is malloc, and these tests say whether they are right
-// themselves.
+// The memory pool alone. Under sanitizers it is malloc, and these tests say whether they are right themselves.
 #include "boc/pool.h"
 
 #include <sys/wait.h>
@@ -124,9 +123,8 @@ TEST(pool, freed_by_another_thread) {
 TEST(pool, threads_exchange_blocks) {
   auto slots = make_slots(512);
   for (int round = 0; round < 4; ++round) {
-    check::in_threads(4, [&](int i) {
-      exchange_blocks(slots, static_cast<unsigned>(round * 4 + i + 1), check::times(20000));
-    });
+    check::in_threads(
+        4, [&](int i) { exchange_blocks(slots, static_cast<unsigned>(round * 4 + i + 1), check::times(20000)); });
   }
   empty_slots(slots);
   const bool plain = is_malloc();
@@ -178,8 +176,7 @@ struct Late {
 
 struct AtTheEnd {
   ~AtTheEnd() {
-    std::thread late(
-        [] { pool_free(pool_allocate(80), 80); });  // a thread that ends after static destruction
+    std::thread late([] { pool_free(pool_allocate(80), 80); });  // a thread that ends after static destruction
     late.join();
     pool_free(pool_allocate(80), 80);
     pool_trim();

@@ -1,5 +1,5 @@
-// Random programs against a model: each behavior runs exactly once, alone with what it writes, in an order
-// that the scheduling order of each cown allows.
+// Random programs against a model: each behavior runs exactly once, alone with what it writes, in an order that the
+// scheduling order of each cown allows.
 #include <random>
 
 #include "native_support.h"
@@ -38,8 +38,7 @@ class Program {
     for (size_t at = 0; at < plans_.size();) {
       const size_t length = random_() % 4 ? 1 : 1 + random_() % 5;
       std::vector<Behavior*> batch;
-      for (size_t i = 0; i < length && at < plans_.size(); ++i, ++at)
-        batch.push_back(make(static_cast<int>(at)));
+      for (size_t i = 0; i < length && at < plans_.size(); ++i, ++at) batch.push_back(make(static_cast<int>(at)));
       runtime_.scheduler().schedule_batch(nullptr, batch);
     }
     runtime_.wait();
@@ -66,8 +65,7 @@ class Program {
       (a.reads ? reads : writes).push_back(cells_[static_cast<size_t>(a.cell)]);
     }
     return make_behavior(
-        runtime_, nullptr,
-        [this, number](const std::vector<const Cell*>&, const std::vector<Cell*>&) { step(number); },
+        runtime_, nullptr, [this, number](const std::vector<const Cell*>&, const std::vector<Cell*>&) { step(number); },
         read(std::move(reads)), std::move(writes));
   }
 

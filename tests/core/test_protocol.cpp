@@ -13,8 +13,7 @@ TEST(protocol, prepare_sorts_and_merges_duplicates) {
   int duplicates = 0;
   for (Request& r : all) duplicates += r.duplicate();
   CHECK_EQ(duplicates, 2);
-  CHECK(!s.find(&cells[2])->reads() &&
-        !s.find(&cells[2])->duplicate());  // the strongest mode stands for both
+  CHECK(!s.find(&cells[2])->reads() && !s.find(&cells[2])->duplicate());  // the strongest mode stands for both
   CHECK(s.find(&cells[1])->reads());
   Cell other;
   CHECK(s.find(&other) == nullptr);
@@ -194,8 +193,8 @@ TEST(protocol, a_successor_without_a_handle_keeps_the_cown) {
   CHECK_EQ(run.dead(), 1);
 }
 
-// A behavior that was prepared and never went on its way (an exception in the block that collects a batch)
-// ends: what waits for its result goes on, and its cowns, read ones above all, are as they were.
+// A behavior that was prepared and never went on its way (an exception in the block that collects a batch) ends: what
+// waits for its result goes on, and its cowns, read ones above all, are as they were.
 TEST(protocol, releasing_what_was_never_scheduled) {
   Run run;
   Cell x, y, result;

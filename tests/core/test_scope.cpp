@@ -39,8 +39,8 @@ TEST(scope, cancels_downwards_only) {
   root->unref();
 }
 
-// Pending behaviors keep the scope without a reference; the last one destroys it, and its parents in turn,
-// from within give_back(). Address sanitizer sees if anything is touched after that, or left.
+// Pending behaviors keep the scope without a reference; the last one destroys it, and its parents in turn, from within
+// give_back(). Address sanitizer sees if anything is touched after that, or left.
 TEST(scope, the_last_pending_behavior_destroys_it) {
   Scope* at = new Scope(nullptr);
   for (int i = 0; i < 100; ++i) {
@@ -124,8 +124,7 @@ TEST(scope, no_fall_is_missed) {
       while (!scope->wait_for(1h)) {
       }
     } else {
-      scope->listen([](Scope&, void* flag) { static_cast<atomic<bool>*>(flag)->store(true); }, nullptr,
-                    &heard);
+      scope->listen([](Scope&, void* flag) { static_cast<atomic<bool>*>(flag)->store(true); }, nullptr, &heard);
       if (!scope->idle()) check::until([&] { return heard.load(); });
     }
     ender.join();

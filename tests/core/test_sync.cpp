@@ -71,9 +71,8 @@ TEST(sync, waiter_states) {
   CHECK(!abandoned.ready());
 }
 
-// The waiting thread sees that it is ready, by the flag and not by the permit, and frees the waiter while
-// grant() is still on its way to unpark: grant() must not touch the waiter after the flag. Address sanitizer
-// sees it otherwise.
+// The waiting thread sees that it is ready, by the flag and not by the permit, and frees the waiter while grant() is
+// still on its way to unpark: grant() must not touch the waiter after the flag. Address sanitizer sees it otherwise.
 TEST(sync, waiter_is_destroyed_as_soon_as_it_is_ready) {
   for (int i = 0; i < check::times(20000); ++i) {
     auto waiter = std::make_unique<Waiter>();

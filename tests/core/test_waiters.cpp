@@ -1,5 +1,4 @@
-// Threads that hold cowns themselves: waiters, abandoning, try_schedule, and finding what would wait for
-// itself.
+// Threads that hold cowns themselves: waiters, abandoning, try_schedule, and finding what would wait for itself.
 #include "native_support.h"
 
 using namespace support;
@@ -17,8 +16,7 @@ struct Hold final : detail::NativeBehavior {
     lane = Lane::WAITER;
     waiter = &turn;
     requests = reinterpret_cast<Request*>(storage);
-    for (Cown* c : cowns)
-      new (requests + request_count++) Request(c, this, reads ? uint32_t{Request::READ} : 0u);
+    for (Cown* c : cowns) new (requests + request_count++) Request(c, this, reads ? uint32_t{Request::READ} : 0u);
     if (request_count > 1) turn.shares = shares;
     prepare(*this);
     live.fetch_add(1);
@@ -204,8 +202,7 @@ TEST(waiters, try_schedule_never_waits) {
   CHECK_EQ(Hold::live.load(), 0);
 }
 
-// A behavior that was counted in and prepared but never scheduled ends with finish(): its result is let go
-// of.
+// A behavior that was counted in and prepared but never scheduled ends with finish(): its result is let go of.
 TEST(waiters, finish_what_never_went_on_its_way) {
   Runtime runtime(2);
   auto c = make_cown<Counted>();
@@ -214,8 +211,7 @@ TEST(waiters, finish_what_never_went_on_its_way) {
   cown<int> user = when(result) << [](int& n) { return n + 5; };
   runtime.scheduler().finish(nullptr, *dropped);
   CHECK_EQ(get(user), 5);
-  when(c) <<
-      [](Counted& n) { n.n = 3; };  // c is as it was: a writer is not kept out by a reader that never was
+  when(c) << [](Counted& n) { n.n = 3; };  // c is as it was: a writer is not kept out by a reader that never was
   runtime.wait();
   CHECK_EQ(c.payload()->value.n, 3L);
 }
@@ -232,9 +228,8 @@ TEST(waiters, blocks_finds_what_waits_for_the_holder) {
 
   cown<int> on_a, on_result, on_other;
   Behavior* direct = make_behavior(runtime, &on_a, [](auto&...) {}, a, b);
-  Behavior* behind = make_behavior(runtime, nullptr, [](auto&...) {}, b);  // behind direct, on b
-  Behavior* through_result =
-      make_behavior(runtime, &on_result, [](auto&...) {}, on_a);  // needs what direct makes
+  Behavior* behind = make_behavior(runtime, nullptr, [](auto&...) {}, b);                // behind direct, on b
+  Behavior* through_result = make_behavior(runtime, &on_result, [](auto&...) {}, on_a);  // needs what direct makes
   Behavior* free = make_behavior(runtime, &on_other, [](auto&...) {}, elsewhere);
   Scheduler& s = runtime.scheduler();
   for (Behavior* x : {direct, behind, through_result}) s.schedule(nullptr, *x);
@@ -290,8 +285,7 @@ TEST(waiters, blocks_while_others_schedule) {
     std::atomic<int> left{2};
     check::in_threads(3, [&](int me) {
       if (me == 2) {
-        while (left.load())
-          (void)runtime.scheduler().blocks(*hold, [](Behavior&, void*) { return false; }, nullptr);
+        while (left.load()) (void)runtime.scheduler().blocks(*hold, [](Behavior&, void*) { return false; }, nullptr);
         return;
       }
       for (int i = 0; i < 20; ++i) {

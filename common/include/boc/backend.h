@@ -1,5 +1,5 @@
-// The seam between the scheduler and whatever runs behaviors. Three implementations exist: plain threads,
-// sub- interpreters, and the C++-only one of boc/native.h.
+// The seam between the scheduler and whatever runs behaviors. Three implementations exist: plain threads, sub-
+// interpreters, and the C++-only one of boc/native.h.
 #pragma once
 
 #include "boc/behavior.h"
@@ -8,8 +8,7 @@ namespace boc {
 
 class Worker;
 
-// All calls about one worker come from that worker's thread, but for drop() and failed_start(), which come
-// from any.
+// All calls about one worker come from that worker's thread, but for drop() and failed_start(), which come from any.
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -22,9 +21,8 @@ class Backend {
   virtual void before_park(Worker& worker) noexcept = 0;
   virtual void after_park(Worker& worker) noexcept = 0;
 
-  // Enter, run and leave: on return the values lie where the next behavior will look for them, the result (a
-  // value or an error) is stored, and the body's captures are gone. If `cancelled`, only the result is
-  // stored.
+  // Enter, run and leave: on return the values lie where the next behavior will look for them, the result (a value or
+  // an error) is stored, and the body's captures are gone. If `cancelled`, only the result is stored.
   virtual void run(Worker& worker, Behavior& behavior, bool cancelled) noexcept = 0;
   // After release: the memory goes back. Must not run user code.
   virtual void retire(Behavior& behavior) noexcept = 0;

@@ -16,16 +16,15 @@ class Waiter;
 // One behavior's place in one cown's queue.
 //
 // status, by whom it is changed, and with which order:
-//   WAIT      -> READY       publish() by its scheduler (release; partner: the acquire loads of successors
-//   and walkers) READY     -> link        the successor, when it queues up (release store, or CAS where
-//   READ_OPEN competes) READY     -> READ_OPEN   whoever grants a group of readers, on its last member (CAS)
+//   WAIT      -> READY       publish() by its scheduler (release; partner: the acquire loads of successors and walkers)
+//   READY     -> link        the successor, when it queues up (release store, or CAS where READ_OPEN competes)
+//   READY     -> READ_OPEN   whoever grants a group of readers, on its last member (CAS)
 //   READ_OPEN -> CLOSED      a successor that found the group active (its CAS failed; release store)
 // A link is the successor's address, with bit 0 set if the successor reads.
 //
 // Invariants
-//   R1  While status is WAIT nobody queues behind the request: its scheduler has not finished acquire() on
-//   all cowns. R2  A request is destroyed only after release_request() returned, and that returns only when
-//   no successor can
+//   R1  While status is WAIT nobody queues behind the request: its scheduler has not finished acquire() on all cowns.
+//   R2  A request is destroyed only after release_request() returned, and that returns only when no successor can
 //       still write to it (the queue ends here, or the link or CLOSED has appeared).
 //   R3  Links point from older to newer; members of one batch on one cown are linked before they are queued.
 struct Request {
@@ -47,8 +46,7 @@ struct Request {
 
   Request(Cown* c, Behavior* b, uint32_t f) noexcept : cown(c), behavior(b), status(WAIT), flags(f) {}
 
-  // Sorting moves requests, as records, before the first of them is queued: no address has been given away
-  // then.
+  // Sorting moves requests, as records, before the first of them is queued: no address has been given away then.
   Request(Request&& other) noexcept : Request(other.cown, other.behavior, other.flags) {}
   Request& operator=(Request&& other) noexcept {
     cown = other.cown;
@@ -76,9 +74,9 @@ enum class Lane : uint8_t {
 };
 
 // Invariants
-//   B1  countdown = (distinct cowns not yet held) + 1 while its scheduler is at work; at 0 it is dispatched,
-//   once. B2  next belongs to the one list (lane, ready list, batch) that the behavior is in. B3  From
-//   dispatch to release its requests are held; nobody but the thread that runs it touches the rest.
+//   B1  countdown = (distinct cowns not yet held) + 1 while its scheduler is at work; at 0 it is dispatched, once.
+//   B2  next belongs to the one list (lane, ready list, batch) that the behavior is in.
+//   B3  From dispatch to release its requests are held; nobody but the thread that runs it touches the rest.
 struct Behavior {
   Behavior* next = nullptr;
   Scope* scope = nullptr;    // where it is counted; null for waiters, which nobody waits for
@@ -141,8 +139,7 @@ struct BehaviorList {
 // their cowns now, requests that came too late, and cowns that nobody refers to any longer.
 struct Outcome {
   BehaviorList ready;
-  Request* given_up =
-      nullptr;  // of waiters: granted, but not wanted any more (V2); through Waiter::Share::next
+  Request* given_up = nullptr;  // of waiters: granted, but not wanted any more (V2); through Waiter::Share::next
   Cown* dead = nullptr;
 
   void drop(Cown* c) noexcept {

@@ -1,6 +1,5 @@
-// Who sleeps, who searches, and whom to wake: an event count with one rule of economy. A producer wakes one
-// sleeper, and only if nobody is searching already; the last searcher that finds work wakes the next if there
-// is more.
+// Who sleeps, who searches, and whom to wake: an event count with one rule of economy. A producer wakes one sleeper,
+// and only if nobody is searching already; the last searcher that finds work wakes the next if there is more.
 #pragma once
 
 #include <vector>
@@ -11,18 +10,15 @@ namespace boc {
 
 // Invariants
 //   I1  sleeping = length of sleepers. Both change under the mutex; word is read without it.
-//   I2  A worker announces its sleep (I1), then looks at all queues again, then parks. A producer publishes
-//   work, then
-//       looks at word. Each has a full fence in between, so one of the two sees the other: no wake-up is
-//       lost.
-//   I3  Whoever is taken from sleepers is unparked exactly once and counts as searching from then on. The
-//   sleeper takes
-//       that permit before it does anything else: a permit left behind would end a later sleep while the
-//       worker is still on the list, and the parker may be gone once its worker has ended.
+//   I2  A worker announces its sleep (I1), then looks at all queues again, then parks. A producer publishes work, then
+//       looks at word. Each has a full fence in between, so one of the two sees the other: no wake-up is lost.
+//   I3  Whoever is taken from sleepers is unparked exactly once and counts as searching from then on. The sleeper takes
+//       that permit before it does anything else: a permit left behind would end a later sleep while the worker is
+//       still on the list, and the parker may be gone once its worker has ended.
 class IdleSet {
  public:
-  // Room for so many sleepers, so that going to sleep allocates nothing. Before any of them runs; producers
-  // may be at notify_one() already.
+  // Room for so many sleepers, so that going to sleep allocates nothing. Before any of them runs; producers may be
+  // at notify_one() already.
   void reserve(size_t workers);
 
   // After work was published. Wakes one sleeper if that is needed; true if it did.
@@ -33,14 +29,14 @@ class IdleSet {
   bool all_asleep(size_t workers) const noexcept { return sleeping_.load(seq_cst) == workers; }
 
   void begin_search() noexcept { searching_.fetch_add(1, seq_cst); }
-  // A searcher found work. True if it was the last one: producers trusted it to see what they published, so
-  // it must look whether there is more and wake another worker for that.
+  // A searcher found work. True if it was the last one: producers trusted it to see what they published, so it must
+  // look whether there is more and wake another worker for that.
   [[nodiscard]] bool end_search() noexcept;
 
   // A searcher found nothing: it is on the list of sleepers from here on.
   void announce_sleep(Parker& parker) noexcept;
-  // It found work after all: leaves the list, and searches again. If someone is waking it meanwhile, it waits
-  // for the permit, which is on its way (I3).
+  // It found work after all: leaves the list, and searches again. If someone is waking it meanwhile, it waits for the
+  // permit, which is on its way (I3).
   void cancel_sleep(Parker& parker) noexcept;
 
  private:

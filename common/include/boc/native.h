@@ -6,8 +6,8 @@
 //   boc::cown<int> sum = boc::when(a, boc::read(b)) << [](int& x, const int& y) { return x += y; };
 //   boc::get(sum);  // 3
 //
-// A body gets T& for a cown, const T& for read(cown), and std::vector<T*> or std::vector<const T*> for a
-// vector of cowns. What it returns (or throws) becomes the value of the cown that `<<` gives.
+// A body gets T& for a cown, const T& for read(cown), and std::vector<T*> or std::vector<const T*> for a vector of
+// cowns. What it returns (or throws) becomes the value of the cown that `<<` gives.
 #pragma once
 
 #include <exception>
@@ -64,8 +64,8 @@ class NativeBackend final : public Backend {
 
 }  // namespace detail
 
-// Workers and what C++ programs do with them. The last one made on a thread is its current one, and a
-// behavior's current one is that which runs it.
+// Workers and what C++ programs do with them. The last one made on a thread is its current one, and a behavior's
+// current one is that which runs it.
 class Runtime {
  public:
   explicit Runtime(unsigned workers) : backend_(*this), scheduler_(backend_), outer_(current_) {
@@ -85,9 +85,8 @@ class Runtime {
   Scheduler& scheduler() noexcept { return scheduler_; }
   static void refuse_in_behavior(const char* call) {
     if (here_) {
-      throw std::logic_error(
-          std::string(call) +
-          " in a behavior would block its worker: schedule another behavior with boc::when");
+      throw std::logic_error(std::string(call) +
+                             " in a behavior would block its worker: schedule another behavior with boc::when");
     }
   }
   // Until nothing is pending. Not from a behavior.
@@ -180,24 +179,19 @@ struct TypedBehavior final : NativeBehavior {
   bool has_captures = true;
   Payload<R>* result;  // kept alive by its queue until this behavior has released it
 
-  TypedBehavior(Body&& b, std::tuple<Args...>&& a, Payload<R>* r)
-      : captures{std::move(b), std::move(a)}, result(r) {}
+  TypedBehavior(Body&& b, std::tuple<Args...>&& a, Payload<R>* r) : captures{std::move(b), std::move(a)}, result(r) {}
   ~TypedBehavior() { drop_captures(); }
 
   static constexpr size_t header() noexcept { return (sizeof(TypedBehavior) + 15) / 16 * 16; }
-  static constexpr size_t bytes(size_t requests) noexcept {
-    return header() + (requests + 1) * sizeof(Request);
-  }
+  static constexpr size_t bytes(size_t requests) noexcept { return header() + (requests + 1) * sizeof(Request); }
 
   // One block: the behavior, then its requests and the result's.
   static TypedBehavior* make(Body body, std::tuple<Args...> arguments, Payload<R>* result) {
     static_assert(alignof(TypedBehavior) <= alignof(std::max_align_t), "over-aligned captures");
     static_assert(alignof(Request) <= 16);
-    const size_t n =
-        std::apply([](auto&... a) { return (size_t{0} + ... + Traits<Args>::count(a)); }, arguments);
+    const size_t n = std::apply([](auto&... a) { return (size_t{0} + ... + Traits<Args>::count(a)); }, arguments);
     if (!std::apply([](auto&... a) { return (Traits<Args>::complete(a) && ...); }, arguments)) {
-      throw std::invalid_argument(
-          "boc::when: a cown handle is empty; make the cown with boc::make_cown first");
+      throw std::invalid_argument("boc::when: a cown handle is empty; make the cown with boc::make_cown first");
     }
     void* block = pool_allocate(bytes(n));
     TypedBehavior* self;
@@ -297,8 +291,8 @@ When<Args...> when(Args... arguments) {
   return when_on(*Runtime::current(), std::move(arguments)...);
 }
 
-// Waits until everything scheduled on the cown so far has ended; returns a copy of its value or throws its
-// error. Not from a behavior.
+// Waits until everything scheduled on the cown so far has ended; returns a copy of its value or throws its error.
+// Not from a behavior.
 template <class T>
 T get(const cown<T>& c, Runtime& runtime = *Runtime::current()) {
   Runtime::refuse_in_behavior("boc::get()");

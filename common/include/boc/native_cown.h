@@ -14,8 +14,8 @@ namespace boc {
 namespace detail {
 
 struct NativePayload : Cown {
-  std::exception_ptr error;  // set instead of a value by a behavior that failed
-  bool trivial = false;      // its value's destructor does nothing
+  std::exception_ptr error;                                       // set instead of a value by a behavior that failed
+  bool trivial = false;                                           // its value's destructor does nothing
   NativePayload() noexcept { strong_only.store(true, relaxed); }  // C4: handles come from handles
   virtual ~NativePayload() = default;
 

@@ -7,8 +7,7 @@
 namespace boc {
 
 // Invariants
-//   N1  begin() looks at cancelled() and enters the scope in one step: whoever cancelled before it looks at
-//   within()
+//   N1  begin() looks at cancelled() and enters the scope in one step: whoever cancelled before it looks at within()
 //       either finds the behavior running or it never begins.
 //   N2  The scope is entered only while its behavior is pending, so it is there while the lock is held.
 class Running {

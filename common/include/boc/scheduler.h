@@ -1,5 +1,5 @@
-// The scheduler: workers, the lanes between them, and the root scope that counts everything pending. An
-// object like any other; a process may have several.
+// The scheduler: workers, the lanes between them, and the root scope that counts everything pending. An object like
+// any other; a process may have several.
 #pragma once
 
 #include <exception>
@@ -16,14 +16,11 @@
 namespace boc {
 
 // Invariants
-//   H1  A behavior is counted in its scope (count_in) before it is scheduled, and before its scheduler looks
-//   at
-//       running(); try_stop() announces the stop before it looks at the count. So either the stop sees the
-//       behavior and is called off, or the scheduler sees the stop and starts again: no behavior is left
-//       without workers.
+//   H1  A behavior is counted in its scope (count_in) before it is scheduled, and before its scheduler looks at
+//       running(); try_stop() announces the stop before it looks at the count. So either the stop sees the behavior
+//       and is called off, or the scheduler sees the stop and starts again: no behavior is left without workers.
 //   H2  start() and try_stop() are serialised by the caller.
-//   H3  What was scheduled while no worker ran, or too late for one that was stopping, waits in the injector
-//   for the
+//   H3  What was scheduled while no worker ran, or too late for one that was stopping, waits in the injector for the
 //       next start().
 class Scheduler {
  public:
@@ -33,12 +30,12 @@ class Scheduler {
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
-  // Starts `workers` (at least 1) threads. Returns when each has left Backend::worker_started(), so the
-  // caller must not hold what that waits for. Throws std::system_error if a thread cannot be had, or what
-  // worker_started() threw, with no worker left running.
+  // Starts `workers` (at least 1) threads. Returns when each has left Backend::worker_started(), so the caller must not
+  // hold what that waits for. Throws std::system_error if a thread cannot be had, or what worker_started() threw, with
+  // no worker left running.
   void start(unsigned workers);
-  // Stops the workers if nothing is pending, and gives idle memory back to the system; false (and nothing has
-  // changed) otherwise.
+  // Stops the workers if nothing is pending, and gives idle memory back to the system; false (and nothing has changed)
+  // otherwise.
   bool try_stop();
   // Stops the workers as soon as nothing runs and nothing is ready, whatever is still queued behind cowns
   // that others hold: it stays there for ever. Only once root() is cancelled, and nothing is scheduled any
@@ -62,8 +59,8 @@ class Scheduler {
   // Only for a behavior with one request: false if its cown is not free.
   bool try_schedule(Worker* here, Behavior& behavior) noexcept;
 
-  // A behavior that was not run by a worker (a waiter's, or one that never went on its way) ends: its cowns
-  // go on to the next, its memory back.
+  // A behavior that was not run by a worker (a waiter's, or one that never went on its way) ends: its cowns go on to
+  // the next, its memory back.
   void finish(Worker* here, Behavior& behavior) noexcept;
   // A behavior that was made but never went on its way: only its memory goes back.
   void discard(Behavior& behavior) noexcept { backend_.retire(behavior); }
@@ -90,8 +87,8 @@ class Scheduler {
 
   bool stopping() const noexcept { return quit_.load(acquire); }
   bool has_work() const noexcept;
-  // Leaves in outcome.ready only what workers may run: the rest goes to the main lane, to waiters, or,
-  // abandoned, on to the next in their queues.
+  // Leaves in outcome.ready only what workers may run: the rest goes to the main lane, to waiters, or, abandoned, on
+  // to the next in their queues.
   void settle(Outcome& outcome) noexcept;
   void drop(Cown* dead) noexcept;
   // The frequent case, one result that nobody waits for, if that runs no user code. False: not dropped.

@@ -1,5 +1,5 @@
-// A scope counts behaviors so that one can wait until they have ended. Scopes form a tree: a behavior counts
-// in its own scope and in all above; the scheduler's root scope counts everything.
+// A scope counts behaviors so that one can wait until they have ended. Scopes form a tree: a behavior counts in its
+// own scope and in all above; the scheduler's root scope counts everything.
 #pragma once
 
 #include "boc/sync.h"
@@ -7,14 +7,11 @@
 namespace boc {
 
 // Invariants
-//   S1  The low part of word = behaviors pending in here and below + credits that workers hold. It is 0 only
-//   if
+//   S1  The low part of word = behaviors pending in here and below + credits that workers hold. It is 0 only if
 //       nothing is pending. A worker gives its credits back before it searches for work or parks.
-//   S2  The high part of word counts references; the scope is destroyed when both parts are 0. Pending
-//   behaviors
+//   S2  The high part of word counts references; the scope is destroyed when both parts are 0. Pending behaviors
 //       keep it alive without a reference of their own.
-//   S3  A scope's pending behaviors are counted in every ancestor as well, and a child keeps its parent
-//   alive.
+//   S3  A scope's pending behaviors are counted in every ancestor as well, and a child keeps its parent alive.
 class Scope {
  public:
   using Listener = void (*)(Scope& scope, void* argument);
@@ -27,8 +24,7 @@ class Scope {
   Scope* parent() const noexcept { return parent_; }
   bool within(const Scope* other) const noexcept;  // is other, or is below it
 
-  // Counts `n` behaviors (or credits) in, here and above. Seq_cst: partner of the check in
-  // Scheduler::try_stop.
+  // Counts `n` behaviors (or credits) in, here and above. Seq_cst: partner of the check in Scheduler::try_stop.
   void take(int64_t n) noexcept;
   // Counts them out and wakes who waits. The scope may be gone afterwards.
   void give_back(int64_t n) noexcept;
@@ -44,9 +40,9 @@ class Scope {
   bool wait_for(std::chrono::nanoseconds slice);
   // Wakes all that wait for it, or for one above it, without reason: they look around and wait again.
   void nudge_all() noexcept;
-  // `on_idle` is called (by whoever ended the last behavior) each time the count falls to 0; the scope, and
-  // so what `argument` refers to, is there until it returns. `on_gone` is called when the scope is destroyed.
-  // Set them once, then look at idle(): the last behavior may have ended before.
+  // `on_idle` is called (by whoever ended the last behavior) each time the count falls to 0; the scope, and so what
+  // `argument` refers to, is there until it returns. `on_gone` is called when the scope is destroyed. Set them once,
+  // then look at idle(): the last behavior may have ended before.
   void listen(Listener on_idle, Listener on_gone, void* argument) noexcept;
 
   void ref() noexcept { word_.fetch_add(REFERENCE, relaxed); }

@@ -15,8 +15,7 @@
 #include <immintrin.h>
 #endif
 
-// Checks a numbered invariant where the class that declares it is implemented; compiled out of release
-// builds.
+// Checks a numbered invariant where the class that declares it is implemented; compiled out of release builds.
 #ifndef NDEBUG
 #define BOC_INVARIANT(condition, number)                                                                \
   do {                                                                                                  \
@@ -66,8 +65,8 @@ inline void full_fence() noexcept {
 #endif
 }
 
-// Spins for what another thread does within a few instructions. That thread may have been preempted (there
-// may be more workers than cores), so after a short while the processor is given away.
+// Spins for what another thread does within a few instructions. That thread may have been preempted (there may be
+// more workers than cores), so after a short while the processor is given away.
 template <class Predicate>
 inline void spin_until(Predicate&& done) noexcept {
   for (unsigned round = 0; !done(); ++round) {
@@ -97,8 +96,7 @@ class SpinLock {
   atomic<bool> held_{false};
 };
 
-// One thread sleeps here until another one lets it go on. The permit is remembered, so unpark() may come
-// first.
+// One thread sleeps here until another one lets it go on. The permit is remembered, so unpark() may come first.
 class Parker {
  public:
   void park() {

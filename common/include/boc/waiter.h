@@ -6,28 +6,21 @@
 namespace boc {
 
 // state, by whom: WAITING  -> GRANTING   by whoever dispatches the behavior (CAS against ABANDONED)
-//                 GRANTING -> READY      by the same, and its last access: the waiter may be gone right after
-//                 that
+//                 GRANTING -> READY      by the same, and its last access: the waiter may be gone right after that
 //                                        (release; partner: the acquire in ready())
-//                 WAITING  -> ABANDONED  by the waiting thread; the dispatcher then releases and retires the
-//                 behavior
+//                 WAITING  -> ABANDONED  by the waiting thread; the dispatcher then releases and retires the behavior
 //
-// A waiter for several cowns that gives up must not keep those that it has until the others come. So it has a
-// share of its own in each of its requests:
+// A waiter for several cowns that gives up must not keep those that it has until the others come. So it has a share of
+// its own in each of its requests:
 //
 // Invariants
-//   V1  A share goes ASKED -> GIVEN by the granter of the request, or ASKED -> GIVEN_UP by the waiting
-//   thread, each in one
-//       exchange. Whoever comes second releases the request, at once.
-//   V2  The granter of a request that was given up hands it to settle() (Outcome::given_up); the behavior is
-//   counted
-//       down after the release. So at 0 each request has been released, or will be by the thread in
-//       abandon().
-//   V3  Requests that were given up are released under one lock, and marked: Scheduler::blocks(), which
-//   relies on
+//   V1  A share goes ASKED -> GIVEN by the granter of the request, or ASKED -> GIVEN_UP by the waiting thread, each in
+//       one exchange. Whoever comes second releases the request, at once.
+//   V2  The granter of a request that was given up hands it to settle() (Outcome::given_up); the behavior is counted
+//       down after the release. So at 0 each request has been released, or will be by the thread in abandon().
+//   V3  Requests that were given up are released under one lock, and marked: Scheduler::blocks(), which relies on
 //       nothing ending early, holds it too and passes over them.
-//   V4  The dispatcher of an abandoned behavior and the thread that abandoned it both call leave(); the
-//   second retires.
+//   V4  The dispatcher of an abandoned behavior and the thread that abandoned it both call leave(); the second retires.
 class Waiter {
  public:
   struct Share {

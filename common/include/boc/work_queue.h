@@ -1,5 +1,4 @@
-// Where ready behaviors wait: a worker's own queue, the injector for those that come from outside, the main
-// lane.
+// Where ready behaviors wait: a worker's own queue, the injector for those that come from outside, the main lane.
 #pragma once
 
 #include <memory>
@@ -8,9 +7,8 @@
 
 namespace boc {
 
-// First in, first out; the owner and thieves take from the front. A short lock instead of a lock-free deque:
-// bodies are microseconds, an uncontended exchange is not, and the intrusive list never allocates and has no
-// bound.
+// First in, first out; the owner and thieves take from the front. A short lock instead of a lock-free deque: bodies
+// are microseconds, an uncontended exchange is not, and the intrusive list never allocates and has no bound.
 //
 // Invariants
 //   Q1  A behavior is in at most one queue, and leaves it once.
@@ -23,8 +21,8 @@ class WorkQueue {
   void push(Behavior* behavior) noexcept;
   void push(BehaviorList& list, size_t count) noexcept;
   Behavior* pop() noexcept;
-  // Moves the older half (at least one, at most `most`) to `to`, which must be the caller's own; returns how
-  // many. 0 if empty, or if the lock is taken: the thief looks elsewhere.
+  // Moves the older half (at least one, at most `most`) to `to`, which must be the caller's own; returns how many.
+  // 0 if empty, or if the lock is taken: the thief looks elsewhere.
   size_t steal(WorkQueue& to, size_t most) noexcept;
 
  private:
@@ -35,13 +33,12 @@ class WorkQueue {
   BehaviorList list_;
 };
 
-// Many threads push, all workers pop: a bounded lock-free queue with an intrusive overflow behind it, as a
-// push must neither fail nor allocate.
+// Many threads push, all workers pop: a bounded lock-free queue with an intrusive overflow behind it, as a push must
+// neither fail nor allocate.
 //
 // Invariants
 //   J1  While the overflow is not empty new behaviors go there, so that those in the ring stay older.
-//   J2  size counts behaviors that are in for certain: they can be taken at once, so nobody goes round in
-//   circles
+//   J2  size counts behaviors that are in for certain: they can be taken at once, so nobody goes round in circles
 //       waiting for a pusher that has been interrupted. Each push ends with its own count.
 class Injector {
  public:

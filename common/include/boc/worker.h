@@ -14,8 +14,7 @@ class Scheduler;
 
 // Invariants
 //   W1  next_ is the worker's alone and is empty whenever user code runs: what waits can always be stolen.
-//   W2  Credits (S1) belong to one scope at a time. They are given back before the worker runs a behavior of
-//   another
+//   W2  Credits (S1) belong to one scope at a time. They are given back before the worker runs a behavior of another
 //       scope, or looks for work elsewhere: who waits for the scope must not wait for that.
 class Worker {
  public:
