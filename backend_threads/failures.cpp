@@ -70,7 +70,32 @@ void Failures::report_all() noexcept {
   }
 }
 
+// The hook writes in several pieces and may do anything: only one thread is in it at a time, and the others leave their
+// reports to that one rather than wait.
 void Failures::report(PyObject* error, PyObject* origin) noexcept {
+  Report mine{Py_NewRef(error), Py_XNewRef(origin)};
+  std::unique_lock lock(mutex_);
+  try {
+    reports_.push_back(mine);
+  } catch (const std::bad_alloc&) {
+    lock.unlock();
+    write(mine);
+    return;
+  }
+  if (reporting_) return;
+  reporting_ = true;
+  while (!reports_.empty()) {
+    Report next = reports_.front();
+    reports_.pop_front();
+    lock.unlock();
+    write(next);
+    lock.lock();
+  }
+  reporting_ = false;
+}
+
+void Failures::write(const Report& report) noexcept {
+  auto [error, origin] = report;
   PyObject* raised = take_exception();
   // The default hook shows neither causes nor notes, where the behavior's own traceback is: it goes into the text.
   Ref describe(module_attribute("bocpy._reports", "describe_failure"));
@@ -78,7 +103,7 @@ void Failures::report(PyObject* error, PyObject* origin) noexcept {
                     : nullptr);
   const char* place = said ? PyUnicode_AsUTF8(said.get()) : nullptr;
   PyErr_Clear();
-  raise_exception(Py_NewRef(error));
+  raise_exception(error);
 #if PY_VERSION_HEX >= 0x030D0000
   PyErr_FormatUnraisable("Exception ignored in behavior %s", place ? place : "?");
 #else
@@ -88,12 +113,15 @@ void Failures::report(PyObject* error, PyObject* origin) noexcept {
   _PyErr_WriteUnraisableMsg(message ? message : "in a behavior", nullptr);
   Py_XDECREF(text);
 #endif
+  Py_XDECREF(origin);
   raise_exception(raised);
 }
 
 void Failures::after_fork() {
   new (&mutex_) Mutex;  // its holder may be gone
   new (&unseen_) std::unordered_set<Payload*>;
+  new (&reports_) std::deque<Report>;
+  reporting_ = false;
 }
 
 }  // namespace boc::py

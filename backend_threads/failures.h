@@ -1,6 +1,7 @@
-// Failures that nobody has looked at yet: reported once, through main's sys.unraisablehook.
+// Failures that nobody has looked at yet: reported once, through main's sys.unraisablehook, one after the other.
 #pragma once
 
+#include <deque>
 #include <unordered_set>
 
 #include "payload.h"
@@ -20,11 +21,19 @@ class Failures {
   void after_fork();
 
  private:
+  struct Report {
+    PyObject* error;   // strong
+    PyObject* origin;  // strong or null
+  };
+
   void name_cancellation(Payload& payload) noexcept;
-  static void report(PyObject* error, PyObject* origin) noexcept;
+  void report(PyObject* error, PyObject* origin) noexcept;
+  static void write(const Report& report) noexcept;
 
   Mutex mutex_;  // never held while Python code runs
   std::unordered_set<Payload*> unseen_;
+  std::deque<Report> reports_;
+  bool reporting_ = false;  // a thread writes what is in reports_, and what others add meanwhile
 };
 
 }  // namespace boc::py

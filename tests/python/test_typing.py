@@ -19,7 +19,7 @@ MYPY_DEADLINE = 110
 
 def comments() -> Iterator[tuple[int, str, str]]:
     for number, line in enumerate(SAMPLE.read_text(encoding="utf-8").splitlines(), 1):
-        if found := re.search(r"  # (type|error): (.*)$", line):
+        if found := re.search(r"  # (is|error): (.*)$", line):
             yield number, found[1], found[2]
 
 
@@ -49,7 +49,7 @@ def test_a_sample_under_mypy_strict(tmp_path: Path) -> None:
         if kind == "error" and (code := re.search(r"\[([\w-]+)\]$", text)):
             told.setdefault(number, []).append(("error", code[1]))
         elif revealed := re.match(r'Revealed type is "(.*)"$', text):
-            told.setdefault(number, []).append(("type", as_said(revealed[1])))
+            told.setdefault(number, []).append(("is", as_said(revealed[1])))
     expected = {number: [(kind, text)] for number, kind, text in comments()}
     assert len(expected) > 40
     assert told == expected, done.stdout

@@ -1,7 +1,7 @@
 # ruff: noqa
 """A sample for mypy --strict, read by test_typing.py and never run.
 
-`# type: X` at the end of a line states the type that mypy must reveal there, `# error: X` the error code that it must
+`# is: X` at the end of a line states the type that mypy must reveal there, `# error: X` the error code that it must
 report there. Every other line must be clean.
 """
 
@@ -32,27 +32,27 @@ number = Cown(1)
 text: Cown[str] = Cown("a")
 names: list[Cown[str]] = [text]
 
-reveal_type(number)  # type: Cown[int]
-reveal_type(Cown([1, 2]))  # type: Cown[list[int]]
+reveal_type(number)  # is: Cown[int]
+reveal_type(Cown([1, 2]))  # is: Cown[list[int]]
 
 # a cown
 with number as held:
-    reveal_type(held)  # type: int
+    reveal_type(held)  # is: int
     number.value += 1
     number.value = "x"  # error: assignment
     number.exception = False
     number.acquired = True  # error: misc
-reveal_type(number.value)  # type: int
-reveal_type(number.exception)  # type: bool
-reveal_type(number.result())  # type: int
-reveal_type(text.result(5.0, take=True))  # type: str
-reveal_type(number.unwrap())  # type: int
+reveal_type(number.value)  # is: int
+reveal_type(number.exception)  # is: bool
+reveal_type(number.result())  # is: int
+reveal_type(text.result(5.0, take=True))  # is: str
+reveal_type(number.unwrap())  # is: int
 number.result("soon")  # error: arg-type
 number.acquire(timeout=1)
 number.release()
-reveal_type(sorted([number, Cown(2)]))  # type: list[Cown[int]]
-reveal_type({number: 1}[number] + hash(number))  # type: int
-reveal_type(number == 1)  # type: bool
+reveal_type(sorted([number, Cown(2)]))  # is: list[Cown[int]]
+reveal_type({number: 1}[number] + hash(number))  # is: int
+reveal_type(number == 1)  # is: bool
 number < 1  # error: operator
 Cown()  # error: call-arg
 
@@ -63,8 +63,8 @@ def doubled(number: Cown[int]) -> int:
     return number.value * 2
 
 
-reveal_type(doubled)  # type: Cown[int]
-reveal_type(doubled.result())  # type: int
+reveal_type(doubled)  # is: Cown[int]
+reveal_type(doubled.result())  # is: int
 
 
 @when(number, read(text), doubled)
@@ -72,14 +72,14 @@ def described(number: Cown[int], text: Cown[str], doubled: Cown[int], *, factor:
     return {text.value: number.value * doubled.value * factor}
 
 
-reveal_type(described)  # type: Cown[dict[str, float]]
+reveal_type(described)  # is: Cown[dict[str, float]]
 
 
 @when()
 def nothing() -> None: ...
 
 
-reveal_type(nothing)  # type: Cown[None]
+reveal_type(nothing)  # is: Cown[None]
 
 
 @when(names)
@@ -87,7 +87,7 @@ def joined(names: list[Cown[str]], glue: str = ", ") -> str:
     return glue.join(name.value for name in names)
 
 
-reveal_type(joined)  # type: Cown[str]
+reveal_type(joined)  # is: Cown[str]
 
 
 @when(read(names), number)
@@ -95,7 +95,7 @@ def mixed(names: list[Cown[str]], number: Cown[int]) -> bytes:
     return b"x" * number.value
 
 
-reveal_type(mixed)  # type: Cown[bytes]
+reveal_type(mixed)  # is: Cown[bytes]
 
 
 @when(number, doubled)
@@ -103,7 +103,7 @@ def every(*cowns: Cown[int]) -> int:
     return sum(cown.value for cown in cowns)
 
 
-reveal_type(every)  # type: Cown[int]
+reveal_type(every)  # is: Cown[int]
 
 
 @when(*names)
@@ -111,7 +111,7 @@ def three(a: Cown[str], b: Cown[str], c: Cown[str]) -> str:
     return a.value + b.value + c.value
 
 
-reveal_type(three)  # type: Cown[str]
+reveal_type(three)  # is: Cown[str]
 
 
 @when(number, names, read(text))
@@ -119,7 +119,7 @@ def group_inside(number: Cown[int], names: list[Cown[str]], text: Cown[str]) -> 
     return 1.5
 
 
-reveal_type(group_inside)  # type: Cown[float]
+reveal_type(group_inside)  # is: Cown[float]
 
 
 @when(number, number, number, number, number, number, text, names)
@@ -127,9 +127,9 @@ def eight(*cowns: Any) -> float:
     return 1.5
 
 
-reveal_type(eight)  # type: Cown[float]
-reveal_type(when(text)(lambda text: len(text.value)))  # type: Cown[int]
-reveal_type(whencall(lambda number, by: [by], [number], ["x"]))  # type: Cown[list[Any]]
+reveal_type(eight)  # is: Cown[float]
+reveal_type(when(text)(lambda text: len(text.value)))  # is: Cown[int]
+reveal_type(whencall(lambda number, by: [by], [number], ["x"]))  # is: Cown[list[Any]]
 
 
 @when(number)  # error: arg-type
@@ -148,7 +148,7 @@ read(5)  # error: call-overload
 with hold(number, read(text), timeout=2) as (first, second):
     first.value += 1
 with hold(number) as cowns:
-    reveal_type(cowns)  # type: tuple[Cown[Any], ...]
+    reveal_type(cowns)  # is: tuple[Cown[Any], ...]
 with batch():
     pass
 with scope() as s:
@@ -157,10 +157,10 @@ with scope() as s:
     def scoped(number: Cown[int]) -> str:
         return str(number.value)
 
-    reveal_type(scoped)  # type: Cown[str]
+    reveal_type(scoped)  # is: Cown[str]
     s.wait(timeout=1)
     s.cancel()
-reveal_type(when(s.done)(lambda done: 1))  # type: Cown[int]
+reveal_type(when(s.done)(lambda done: 1))  # is: Cown[int]
 with hold(number, [text], read(names)):
     pass
 hold(5)  # error: arg-type
@@ -169,14 +169,14 @@ hold(5)  # error: arg-type
 start()
 start(2, ("package.module", None))
 start(worker_count="2")  # error: arg-type
-reveal_type(wait(1.5))  # type: None
-reveal_type(quiesce(stats=True))  # type: list[dict[str, int]]
-reveal_type(wait(noticeboard=True))  # type: dict[str, Any]
+reveal_type(wait(1.5))  # is: None
+reveal_type(quiesce(stats=True))  # is: list[dict[str, int]]
+reveal_type(wait(noticeboard=True))  # is: dict[str, Any]
 both = quiesce(timeout=None, stats=True, noticeboard=True)
-reveal_type(both.stats[0]["executed"])  # type: int
-reveal_type(WORKER_COUNT)  # type: int
-reveal_type(backend())  # type: str
-reveal_type(bocpy.__version__)  # type: str
+reveal_type(both.stats[0]["executed"])  # is: int
+reveal_type(WORKER_COUNT)  # is: int
+reveal_type(backend())  # is: str
+reveal_type(bocpy.__version__)  # is: str
 errors: tuple[type[Exception], ...] = (TransferError, CancelledError)
 
 
@@ -188,4 +188,4 @@ class Account(Cown[int]):
     """A cown may be subclassed."""
 
 
-reveal_type(Account(5).result())  # type: int
+reveal_type(Account(5).result())  # is: int

@@ -159,7 +159,7 @@ def started(
         file, errors = Path(folder, "program.py"), Path(folder, "stderr")
         file.write_text(source)
         how = {"file": [str(file)], "-c": ["-c", source], "stdin": ["-"]}[command]
-        with open(errors, "w") as stderr, _interruptible(), open(file) as script:
+        with open(errors, "w") as stderr, open(file) as script:
             process = subprocess.Popen(
                 [sys.executable, *options, *how, *args],
                 stdin=script if command == "stdin" else subprocess.DEVNULL,
@@ -197,17 +197,3 @@ def line_of(source: str, text: str) -> int:
     found = [number for number, line in enumerate(lines, 1) if text in line]
     assert len(found) == 1, f"{text!r} stands on the lines {found}"
     return found[0]
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """A program inherits an ignored SIGINT (a shell's background job has one); these programs need theirs."""
-    on_main = threading.current_thread() is threading.main_thread()
-    if not on_main or signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        yield
-        return
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
