@@ -80,9 +80,9 @@ def backend() -> str:
 def warn_if_gil_came_back() -> None:
     """Say so if this is a free-threaded build whose lock an extension has switched on again."""
     if _bocpy.FREE_THREADED_BUILD and sys._is_gil_enabled():  # type: ignore[attr-defined,unused-ignore]
-        warnings.warn(
+        warnings.warn(  # type: ignore[call-overload,unused-ignore]
             "an extension module has switched the GIL on again: behaviors stay correct but do not run in parallel. "
             "Find it with `python -X gil=0 -W error`, or set PYTHON_GIL=0",
             RuntimeWarning,
-            skip_file_prefixes=(os.path.dirname(__file__),),  # type: ignore[call-arg,unused-ignore]
+            skip_file_prefixes=(os.path.dirname(__file__),),
         )
