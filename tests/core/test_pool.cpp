@@ -132,7 +132,8 @@ TEST(pool, threads_exchange_blocks) {
   if (!plain) CHECK_EQ(pool_held(), size_t{0});  // the caches of ended threads came back, too
 }
 
-#if !defined(__SANITIZE_THREAD__)  // it does not survive a fork of several threads itself
+// The pool is malloc under sanitizers, and theirs does not survive the fork of a process with several threads.
+#if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
 TEST(pool, the_child_of_a_fork_may_use_it) {
   auto slots = make_slots(256);
   std::atomic<bool> over{false};
