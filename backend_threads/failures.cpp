@@ -97,7 +97,6 @@ void Failures::report(PyObject* error, PyObject* origin) noexcept {
 void Failures::write(const Report& report) noexcept {
   auto [error, origin] = report;
   PyObject* raised = take_exception();
-  // The default hook shows neither causes nor notes, where the behavior's own traceback is: it goes into the text.
   Ref describe(module_attribute("bocpy._reports", "describe_failure"));
   Ref said(describe ? PyObject_CallFunctionObjArgs(describe.get(), error, origin ? origin : Py_None, nullptr)
                     : nullptr);

@@ -214,9 +214,10 @@ PyObject* cown_reduce(PyObject* self, PyObject*) {
 }
 
 PyObject* cown_rebuild(PyObject*, PyObject* args) {
-  PyObject* pid;
-  unsigned long long address;
-  if (!PyArg_ParseTuple(args, "OK", &pid, &address)) return nullptr;
+  PyObject *pid, *where;
+  if (!PyArg_ParseTuple(args, "OO", &pid, &where)) return nullptr;
+  unsigned long long address = PyLong_AsUnsignedLongLong(where);
+  if (address == static_cast<unsigned long long>(-1) && PyErr_Occurred()) return nullptr;
   Ref own(PyObject_CallNoArgs(Ref(PyObject_GetAttrString(Ref(PyImport_ImportModule("os")).get(), "getpid")).get()));
   if (!own) return nullptr;
   int same = PyObject_RichCompareBool(pid, own.get(), Py_EQ);

@@ -30,6 +30,9 @@ def describe_timeout(what: str, seconds: float, places: list[tuple[str, int, int
 def describe_failure(failure: BaseException, origin: str | None) -> str:
     """What the report of a failure that nobody has looked at says before the exception itself."""
     text = f"{origin or '?'}: nobody looked at its result"
+    if sys.version_info >= (3, 15):
+        return text
+    # Before 3.15 the default hook shows neither causes nor notes, where the behavior's own traceback is.
     told = failure.__cause__ if isinstance(failure.__cause__, BehaviorTraceback) else None
     notes = [str(note) for note in getattr(failure, "__notes__", ()) if isinstance(note, TracebackNote)]
     return "\n".join([text, *([str(told)] if told else []), *notes])

@@ -104,6 +104,19 @@ class Program:
                 pytest.fail(f"the program ended without printing {sorted(missing)}\n{self.end()}")
             missing.discard(line.rstrip("\n"))
 
+    def expect_error(self, marker: str) -> None:
+        """Waits until the program has written the line `marker` to stderr.
+
+        Python drops a Ctrl-C that arrives while it prints the traceback that ends a program, with or without bocpy.
+        Since 3.13 that printing imports modules and takes its time beside busy workers: tests that send one after it
+        wait for its last line.
+        """
+        end = time.monotonic() + DEADLINE
+        while marker not in self.errors.read_text().splitlines():
+            if self._at_end or time.monotonic() > end:
+                self._fail(f"deadline missed while waiting for {marker!r} on stderr")
+            time.sleep(0.01)
+
     def send(self, number: int = signal.SIGINT) -> None:
         self.process.send_signal(number)
 

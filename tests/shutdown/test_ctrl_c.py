@@ -169,6 +169,8 @@ def test_while_draining(end: str, workers: int, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     with started(source, str(gate), workers=workers) as program:
         program.expect("running", "end of main")
+        if end == "raise ValueError":
+            program.expect_error("ValueError")
         time.sleep(0.4)
         program.send()
         time.sleep(0.5)
@@ -200,6 +202,8 @@ FOR_EVER = """
 def test_behaviors_that_go_on_for_ever(end: str, workers: int) -> None:
     with started(FOR_EVER.format(chains=4, end=end), workers=workers) as program:
         program.expect("started")
+        if end == "raise ValueError":
+            program.expect_error("ValueError")
         time.sleep(0.4)
         assert program.process.poll() is None, "ended by itself"
         program.send()
@@ -246,6 +250,8 @@ def test_twice_leaves_at_once(end: str, workers: int) -> None:
         program.expect("running")
         time.sleep(0.4)
         program.send()
+        if end != "pass":  # then it interrupts the call and not the draining
+            program.expect_error("KeyboardInterrupt")
         time.sleep(1.0)
         assert program.process.poll() is None, "did not wait for the running behavior"
         program.send()
