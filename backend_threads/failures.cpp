@@ -17,10 +17,10 @@ void Failures::add(Payload& payload) {
 }
 
 void Failures::look(Payload& payload) noexcept {
-  if (payload.cancelled) name_cancellation(payload);
-  if (!payload.failed || payload.looked) return;
+  if (payload.cancelled.load(acquire)) name_cancellation(payload);  // acquire: pairs with the release there
+  if (!payload.failed.load(relaxed) || payload.looked.load(relaxed)) return;
   std::lock_guard guard(mutex_);
-  payload.looked = true;
+  payload.looked.store(true, relaxed);
   unseen_.erase(&payload);
 }
 
@@ -31,10 +31,10 @@ void Failures::name_cancellation(Payload& payload) noexcept {
   PyObject* old = nullptr;
   {
     std::lock_guard guard(mutex_);
-    if (payload.cancelled) {
+    if (payload.cancelled.load(relaxed)) {
       old = payload.value;
       payload.value = error;
-      payload.cancelled = false;
+      payload.cancelled.store(false, release);
       error = nullptr;
     }
   }
@@ -43,7 +43,7 @@ void Failures::name_cancellation(Payload& payload) noexcept {
 }
 
 void Failures::drop(Payload& payload) noexcept {
-  if (!payload.failed || payload.looked) return;
+  if (!payload.failed.load(relaxed) || payload.looked.load(relaxed)) return;
   bool mine;
   {
     std::lock_guard guard(mutex_);
@@ -60,7 +60,7 @@ void Failures::report_all() noexcept {
       if (unseen_.empty()) return;
       Payload* payload = *unseen_.begin();
       unseen_.erase(unseen_.begin());
-      payload->looked = true;
+      payload->looked.store(true, relaxed);
       error = Py_NewRef(payload->value);
       origin = Py_XNewRef(payload->origin);
     }

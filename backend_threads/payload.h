@@ -12,6 +12,7 @@ struct Batch;
 
 // Invariants
 //   P1  value is never null and belongs to whoever holds the cown (or to the window after wait(), see access.h).
+//       Readers share it: only name_cancellation() writes under them, before it releases `cancelled`.
 //   P2  failed without looked: the failure is listed in Failures until somebody looks, or it is reported.
 struct Payload : Cown, Pooled {
   PyObject* value;              // strong
@@ -19,9 +20,10 @@ struct Payload : Cown, Pooled {
   Batch* batch = nullptr;       // the open batch of the behavior that will make this result
   uint32_t generation;          // of the process (counts forks): a child does not touch its parent's cowns
   atomic<uint32_t> pending{0};  // behaviors scheduled on it that have not ended, for repr
-  bool failed = false;
-  bool looked = false;
-  bool cancelled = false;  // failed, and the CancelledError is made when somebody looks; value is None until then
+  // Atomic: readers of one cown look at the same time, and repr() looks at cowns that others hold.
+  atomic<bool> failed{false};
+  atomic<bool> looked{false};
+  atomic<bool> cancelled{false};   // failed, and the CancelledError is made when somebody looks; value: None until then
   atomic<bool> registered{false};  // has been pickled: known to the registry of live cowns
 
   Payload(PyObject* stolen, uint32_t g) noexcept : value(stolen), generation(g) {

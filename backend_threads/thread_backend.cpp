@@ -84,12 +84,12 @@ void ThreadBackend::fail(PyBehavior& b, PyObject* error) noexcept {
   Payload& result = *b.result;
   PyObject* old = result.value;
   result.value = error;
-  result.failed = true;
+  result.failed.store(true, relaxed);
   result.origin = describe_site(b.code);
   try {
     failures_.add(result);
   } catch (const std::bad_alloc&) {
-    result.looked = true;  // no memory to remember it: it can still be looked at
+    result.looked.store(true, relaxed);  // no memory to remember it: it can still be looked at
   }
   if (on_failure && b.scope) on_failure(*b.scope, result);
   Py_DECREF(old);
@@ -97,7 +97,9 @@ void ThreadBackend::fail(PyBehavior& b, PyObject* error) noexcept {
 
 void ThreadBackend::cancel(PyBehavior& b) noexcept {
   // Not a failure to report: whoever cancelled knows.
-  b.result->failed = b.result->looked = b.result->cancelled = true;
+  b.result->failed.store(true, relaxed);
+  b.result->looked.store(true, relaxed);
+  b.result->cancelled.store(true, relaxed);
 }
 
 void ThreadBackend::store(PyBehavior& b, PyObject* value) noexcept {
@@ -192,7 +194,7 @@ void ThreadBackend::drop(Cown* cown) noexcept {
 
 bool ThreadBackend::drops_silently(const Cown& dead) noexcept {
   const auto& payload = static_cast<const Payload&>(dead);
-  return is_atom_type(Py_TYPE(payload.value)) && !payload.failed;
+  return is_atom_type(Py_TYPE(payload.value)) && !payload.failed.load(relaxed);
 }
 
 void* allocate_block(size_t bytes) noexcept {

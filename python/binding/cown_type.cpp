@@ -80,7 +80,7 @@ int cown_traverse(PyObject* self, visitproc visit, void* arg) {
 
 int cown_clear(PyObject* self) {
   Payload* payload = self_of(self)->payload;
-  if (payload && payload->refs.load(acquire) == 1 && !payload->failed) {
+  if (payload && payload->refs.load(acquire) == 1 && !payload->failed.load(relaxed)) {
     PyObject* value = payload->value;
     payload->value = Py_NewRef(Py_None);
     Py_DECREF(value);
@@ -91,7 +91,7 @@ int cown_clear(PyObject* self) {
 PyObject* cown_get_value(PyObject* self, void*) {
   Payload* payload = payload_of(self);
   if (access_to(payload) < 0) return nullptr;
-  if (payload->failed) runtime().failures().look(*payload);
+  if (payload->failed.load(relaxed)) runtime().failures().look(*payload);
   return Py_NewRef(payload->value);
 }
 
@@ -115,10 +115,10 @@ int cown_set_value(PyObject* self, PyObject* value, void*) {
   if (check_writable(payload) < 0) return -1;
   PyObject* given = given_away(value, payload);
   if (!given) return -1;
-  if (payload->failed) {
+  if (payload->failed.load(relaxed)) {
     runtime().failures().look(*payload);
-    payload->failed = false;
-    payload->looked = false;
+    payload->failed.store(false, relaxed);
+    payload->looked.store(false, relaxed);
   }
   PyObject* old = payload->value;
   payload->value = given;
@@ -130,7 +130,7 @@ PyObject* cown_get_exception(PyObject* self, void*) {
   Payload* payload = payload_of(self);
   if (access_to(payload) < 0) return nullptr;
   runtime().failures().look(*payload);
-  return PyBool_FromLong(payload->failed);
+  return PyBool_FromLong(payload->failed.load(relaxed));
 }
 
 int cown_set_exception(PyObject* self, PyObject* value, void*) {
@@ -147,8 +147,8 @@ int cown_set_exception(PyObject* self, PyObject* value, void*) {
     return -1;
   }
   runtime().failures().look(*payload);
-  payload->failed = failed;
-  payload->looked = true;  // whoever sets the flag knows
+  payload->failed.store(failed, relaxed);
+  payload->looked.store(true, relaxed);  // whoever sets the flag knows
   return 0;
 }
 
@@ -172,14 +172,14 @@ PyObject* cown_repr(PyObject* self) {
   if (mine) {
     const char* by = c.current ? "this behavior" : "this thread";
     return PyUnicode_FromFormat("<%s at %p: held by %s, queued %u%s>", name, payload, by, pending,
-                                payload->failed ? ", failed" : "");
+                                payload->failed.load(relaxed) ? ", failed" : "");
   }
   if (!payload->idle()) {
     // A thread that holds it alone is no behavior: then nothing is queued.
     if (pending == 0) return PyUnicode_FromFormat("<%s at %p: held by another>", name, payload);
     return PyUnicode_FromFormat("<%s at %p: held by another, queued %u>", name, payload, pending);
   }
-  return PyUnicode_FromFormat("<%s at %p: %s>", name, payload, payload->failed ? "failed" : "idle");
+  return PyUnicode_FromFormat("<%s at %p: %s>", name, payload, payload->failed.load(relaxed) ? "failed" : "idle");
 }
 
 Py_hash_t cown_hash(PyObject* self) {
@@ -330,10 +330,10 @@ void raise_stored(Payload* payload) {
 }
 
 PyObject* take_value(Payload* payload) {
-  if (payload->failed) {
+  if (payload->failed.load(relaxed)) {
     raise_stored(payload);
-    payload->failed = false;
-    payload->looked = false;
+    payload->failed.store(false, relaxed);
+    payload->looked.store(false, relaxed);
     Py_SETREF(payload->value, Py_NewRef(Py_None));
     return nullptr;
   }

@@ -104,7 +104,7 @@ PyObject* take_failures(ScopeObject* self) {
   }
   PyObject* list = PyList_New(0);
   for (Payload* p : failures) {
-    if (list && p->failed && !p->looked) {
+    if (list && p->failed.load(relaxed) && !p->looked.load(relaxed)) {
       runtime().failures().look(*p);
       if (PyList_Append(list, p->value) < 0) Py_CLEAR(list);
     }

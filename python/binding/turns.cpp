@@ -199,7 +199,7 @@ namespace {
 
 // The result while the caller holds the cown.
 PyObject* result_of(Payload* payload, bool take) {
-  if (payload->failed) {
+  if (payload->failed.load(relaxed)) {
     raise_stored(payload);
     return nullptr;
   }
