@@ -15,17 +15,16 @@ bool before(const Request& a, const Request& b) noexcept {
   return !a.reads() && b.reads();  // a writer first, so that the strongest mode stands for its duplicates
 }
 
-// Queues the linked requests first..last (one, unless a batch has several on this cown) in one exchange.
-// Sets `granted` on the first if it need not wait for a predecessor.
-void acquire_chain(Request& first, Request& last) noexcept {
+// Queues the linked requests first..last (one, unless a batch has several on this cown) in one exchange. True if the
+// first need not wait for a predecessor; otherwise, if it is published, its behavior may have run when this returns.
+bool acquire_chain(Request& first, Request& last) noexcept {
   Cown& cown = *first.cown;
   // Acquire: see what the predecessor's scheduler wrote, and what the last releaser left (partner: the CAS to null
   // in release.cpp). Release: whoever queues up behind sees this request whole.
   Request* previous = cown.last.exchange(&last, acq_rel);
   if (previous == nullptr) {
     cown.ref();  // C2: the queue's reference
-    first.granted = true;
-    return;
+    return true;
   }
   // R1: until the predecessor is published its scheduler may still be queueing elsewhere; linking now could
   // order two behaviors differently on two cowns.
@@ -33,14 +32,14 @@ void acquire_chain(Request& first, Request& last) noexcept {
   spin_until([&] { return (status = previous->status.load(acquire)) != Request::WAIT; });
   if (!previous->reads()) {
     previous->status.store(first.as_link(), release);  // only a writer's successor ever writes to it
-    return;
+    return false;
   }
   uintptr_t expected = Request::READY;
   // Release on success: the releaser or walker that follows the link sees this request (acquire loads there).
-  if (previous->status.compare_exchange_strong(expected, first.as_link(), acq_rel, acquire)) return;
+  if (previous->status.compare_exchange_strong(expected, first.as_link(), acq_rel, acquire)) return false;
   BOC_INVARIANT(expected == Request::READ_OPEN, "R1");
   previous->status.store(Request::CLOSED, release);
-  first.granted = true;
+  return true;
 }
 
 void publish(Request& last) noexcept {
@@ -50,10 +49,18 @@ void publish(Request& last) noexcept {
 // What a granted position means: a group of readers starts; a writer starts unless readers are still active. Returns
 // how many of its behavior's cowns it has by that (0 or 1) and leaves it to the caller to count them down.
 uint32_t grant_first(Request& first, Outcome& outcome) noexcept {
-  if (!first.granted) return 0;
   if (!first.reads()) return try_write(first) && accepts(first, outcome) ? 1 : 0;
   grant_readers(first, outcome);
   return 0;
+}
+
+// The frequent case of schedule(), with the order of its steps reversed: with no second cown there is nothing to be
+// ordered alike, so the request is published before it is queued (R1), and its behavior may start, run and be gone as
+// soon as it is linked. So the scheduler needs no count of its own (B1).
+void schedule_single(Behavior& behavior, Request& request, Outcome& outcome) noexcept {
+  behavior.countdown.store(1, relaxed);  // the exchange releases both
+  request.status.store(Request::READY, relaxed);
+  if (acquire_chain(request, request) && grant_first(request, outcome)) outcome.ready.push(&behavior);
 }
 
 }  // namespace
@@ -91,15 +98,16 @@ void hold_result(Behavior& behavior, Cown* result) noexcept {
 
 void schedule(Behavior& behavior, Outcome& outcome) noexcept {
   auto all = behavior.acquired();
+  if (all.size() == 1 && behavior.countdown.load(relaxed) == 2) return schedule_single(behavior, all[0], outcome);
   uint32_t done = 1;  // the scheduler's own count (B1), and what it is granted: one step down for all
   for (Request& r : all) {
-    if (!r.duplicate()) acquire_chain(r, r);
+    if (!r.duplicate()) r.granted = acquire_chain(r, r);
   }
   for (Request& r : all) {
     if (!r.duplicate()) publish(r);
   }
   for (Request& r : all) {
-    if (!r.duplicate()) done += grant_first(r, outcome);
+    if (!r.duplicate() && r.granted) done += grant_first(r, outcome);
   }
   resolve(behavior, done, outcome);
 }
@@ -125,7 +133,7 @@ void schedule_batch(std::span<Behavior* const> behaviors, std::span<Request*> ch
   }
   for (size_t i = 0, end; i < count; i = end + 1) {
     end = end_of_chain(i);
-    acquire_chain(*chains[i], *chains[end]);
+    chains[i]->granted = acquire_chain(*chains[i], *chains[end]);
   }
   for (size_t i = 0, end; i < count; i = end + 1) {
     end = end_of_chain(i);
@@ -133,7 +141,7 @@ void schedule_batch(std::span<Behavior* const> behaviors, std::span<Request*> ch
   }
   for (size_t i = 0, end; i < count; i = end + 1) {
     end = end_of_chain(i);
-    if (grant_first(*chains[i], outcome)) resolve(*chains[i]->behavior, 1, outcome);
+    if (chains[i]->granted && grant_first(*chains[i], outcome)) resolve(*chains[i]->behavior, 1, outcome);
   }
   for (Behavior* b : behaviors) resolve(*b, 1, outcome);
 }
@@ -146,7 +154,6 @@ bool try_schedule(Behavior& behavior, Outcome& outcome) noexcept {
   // Orders as in acquire_chain().
   if (!cown.last.compare_exchange_strong(expected, &request, acq_rel, relaxed)) return false;
   cown.ref();  // C2
-  request.granted = true;
   publish(request);
   resolve(behavior, 1 + grant_first(request, outcome), outcome);
   return true;

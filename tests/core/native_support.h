@@ -57,17 +57,18 @@ struct Gate {
   }
 };
 
-// Prepares a behavior without scheduling it, as batches do. Its result, an int, goes to *result if that is given.
+// Prepares a behavior without scheduling it, as batches do. Its result, an int, goes to *result if that is given. The
+// handles must live until it is scheduled.
 template <class Body, class... Args>
-Behavior* make_behavior(Runtime& runtime, cown<int>* result, Body body, Args... args) {
+Behavior* make_behavior(Runtime& runtime, cown<int>* result, Body body, const Args&... args) {
   auto* payload = new detail::Payload<int>();
   cown<int> handle(payload);
   auto with_result = [body = std::move(body)](auto&&... values) mutable {
     body(values...);
     return 0;
   };
-  Behavior* behavior = detail::TypedBehavior<decltype(with_result), Args...>::make(
-      std::move(with_result), std::tuple<Args...>(std::move(args)...), payload);
+  Behavior* behavior =
+      detail::TypedBehavior<decltype(with_result), Args...>::make(std::move(with_result), payload, args...);
   behavior->scope = &runtime.scheduler().root();
   Scheduler::count_in(Runtime::here(), *behavior->scope);
   if (result) *result = handle;

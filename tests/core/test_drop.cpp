@@ -47,6 +47,24 @@ TEST(drop, nothing_leaks) {
   CHECK_EQ(Counted::live.load(), 0L);
 }
 
+// A behavior has no handles of its own: the queues keep its cowns, as long as it may use them.
+TEST(drop, cowns_that_only_a_behavior_uses) {
+  Runtime runtime(1);
+  auto gate = make_cown<Gate>();
+  when(gate) << [](Gate& g) { g.wait(); };
+  cown<long> sum;
+  {
+    std::vector<cown<Counted>> some{make_cown<Counted>(2), make_cown<Counted>(3)};
+    sum = when(make_cown<Counted>(1), read(std::move(some)), gate)
+          << [](Counted& one, std::vector<const Counted*> more, Gate&) { return one.n + more[0]->n + more[1]->n; };
+  }
+  CHECK_EQ(Counted::live.load(), 3L);
+  gate.payload()->value.open = true;
+  CHECK_EQ(get(sum), 6L);
+  runtime.wait();
+  CHECK_EQ(Counted::live.load(), 0L);
+}
+
 // A cown in a cown in a cown: dropped on a worker, and by a handle outside. A recursion would overflow the stack.
 TEST(drop, deep_chains) {
   const int depth = check::times(300000);

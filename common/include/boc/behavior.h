@@ -24,6 +24,7 @@ class Waiter;
 //
 // Invariants
 //   R1  While status is WAIT nobody queues behind the request: its scheduler has not finished acquire() on all cowns.
+//       One that needs a single cown is READY before it is queued.
 //   R2  A request is destroyed only after release_request() returned, and that returns only when no successor can
 //       still write to it (the queue ends here, or the link or CLOSED has appeared).
 //   R3  Links point from older to newer; members of one batch on one cown are linked before they are queued.
@@ -74,7 +75,8 @@ enum class Lane : uint8_t {
 };
 
 // Invariants
-//   B1  countdown = (distinct cowns not yet held) + 1 while its scheduler is at work; at 0 it is dispatched, once.
+//   B1  countdown = (distinct cowns not yet held) + 1 while its scheduler is at work, unless it needs a single cown; at
+//       0 it is dispatched, once.
 //   B2  next belongs to the one list (lane, ready list, batch) that the behavior is in.
 //   B3  From dispatch to release its requests are held; nobody but the thread that runs it touches the rest.
 struct Behavior {

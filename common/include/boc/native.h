@@ -10,6 +10,7 @@
 // cowns. What it returns (or throws) becomes the value of the cown that `<<` gives.
 #pragma once
 
+#include <algorithm>
 #include <exception>
 #include <new>
 #include <stdexcept>
@@ -116,62 +117,67 @@ inline void NativeBackend::worker_stopping(Worker&) noexcept {
   Runtime::here_ = nullptr;
 }
 
-// How each kind of argument becomes requests, and what the body gets for it.
+// How each kind of argument becomes requests, and what the body gets for it. A behavior keeps no handles: each cown's
+// queue has a reference from before `<<` ends until the behavior has released the cown (C2).
 template <class Arg>
 struct Traits;
 
 template <class T>
 struct Traits<cown<T>> {
-  static size_t count(const cown<T>&) { return 1; }
-  static bool complete(const cown<T>& c) { return static_cast<bool>(c); }
-  static void add(const cown<T>& c, Behavior* b, Request*& at, uint32_t flags) {
-    new (at++) Request(c.payload(), b, flags);
-  }
-  static T& open(const cown<T>& c) { return c.payload()->value; }
-  static const T& open_read(const cown<T>& c) { return c.payload()->value; }
+  using Kept = Payload<T>*;
+  static Kept keep(const cown<T>& c) { return c.payload(); }
+  static size_t count(Kept) { return 1; }
+  static bool complete(Kept p) { return p != nullptr; }
+  static void add(Kept p, Behavior* b, Request*& at, uint32_t flags) { new (at++) Request(p, b, flags); }
+  static T& open(Kept p) { return p->value; }
+  static const T& open_read(Kept p) { return p->value; }
 };
 
 template <class T>
 struct Traits<std::vector<cown<T>>> {
-  static size_t count(const std::vector<cown<T>>& v) { return v.size(); }
-  static bool complete(const std::vector<cown<T>>& v) {
-    for (const cown<T>& c : v) {
-      if (!c) return false;
-    }
-    return true;
+  using Kept = std::vector<Payload<T>*>;
+  static Kept keep(const std::vector<cown<T>>& v) {
+    Kept kept;
+    for (const cown<T>& c : v) kept.push_back(c.payload());
+    return kept;
   }
-  static void add(const std::vector<cown<T>>& v, Behavior* b, Request*& at, uint32_t flags) {
-    for (const cown<T>& c : v) new (at++) Request(c.payload(), b, flags);
+  static size_t count(const Kept& v) { return v.size(); }
+  static bool complete(const Kept& v) { return std::find(v.begin(), v.end(), nullptr) == v.end(); }
+  static void add(const Kept& v, Behavior* b, Request*& at, uint32_t flags) {
+    for (Payload<T>* p : v) new (at++) Request(p, b, flags);
   }
-  static std::vector<T*> open(const std::vector<cown<T>>& v) {
+  static std::vector<T*> open(const Kept& v) {
     std::vector<T*> out;
-    for (const cown<T>& c : v) out.push_back(&c.payload()->value);
+    for (Payload<T>* p : v) out.push_back(&p->value);
     return out;
   }
-  static std::vector<const T*> open_read(const std::vector<cown<T>>& v) {
+  static std::vector<const T*> open_read(const Kept& v) {
     std::vector<const T*> out;
-    for (const cown<T>& c : v) out.push_back(&c.payload()->value);
+    for (Payload<T>* p : v) out.push_back(&p->value);
     return out;
   }
 };
 
 template <class Arg>
 struct Traits<Read<Arg>> {
-  static size_t count(const Read<Arg>& r) { return Traits<Arg>::count(r.argument); }
-  static bool complete(const Read<Arg>& r) { return Traits<Arg>::complete(r.argument); }
-  static void add(const Read<Arg>& r, Behavior* b, Request*& at, uint32_t) {
-    Traits<Arg>::add(r.argument, b, at, Request::READ);
-  }
-  static decltype(auto) open(const Read<Arg>& r) { return Traits<Arg>::open_read(r.argument); }
+  using Inner = Traits<std::remove_cvref_t<Arg>>;
+  using Kept = typename Inner::Kept;
+  static Kept keep(const Read<Arg>& r) { return Inner::keep(r.argument); }
+  static size_t count(const Kept& k) { return Inner::count(k); }
+  static bool complete(const Kept& k) { return Inner::complete(k); }
+  static void add(const Kept& k, Behavior* b, Request*& at, uint32_t) { Inner::add(k, b, at, Request::READ); }
+  static decltype(auto) open(const Kept& k) { return Inner::open_read(k); }
 };
 
 template <class Body, class... Args>
 struct TypedBehavior final : NativeBehavior {
-  using R = std::invoke_result_t<Body&, decltype(Traits<Args>::open(std::declval<const Args&>()))...>;
+  using Arguments = std::tuple<typename Traits<Args>::Kept...>;
+  using R =
+      std::invoke_result_t<Body&, decltype(Traits<Args>::open(std::declval<const typename Traits<Args>::Kept&>()))...>;
 
   struct Captures {
     Body body;
-    std::tuple<Args...> arguments;
+    Arguments arguments;
   };
   union {
     Captures captures;  // destroyed when the behavior has run, while it still holds its cowns
@@ -179,16 +185,17 @@ struct TypedBehavior final : NativeBehavior {
   bool has_captures = true;
   Payload<R>* result;  // kept alive by its queue until this behavior has released it
 
-  TypedBehavior(Body&& b, std::tuple<Args...>&& a, Payload<R>* r) : captures{std::move(b), std::move(a)}, result(r) {}
+  TypedBehavior(Body&& b, Arguments&& a, Payload<R>* r) : captures{std::move(b), std::move(a)}, result(r) {}
   ~TypedBehavior() { drop_captures(); }
 
   static constexpr size_t header() noexcept { return (sizeof(TypedBehavior) + 15) / 16 * 16; }
   static constexpr size_t bytes(size_t requests) noexcept { return header() + (requests + 1) * sizeof(Request); }
 
-  // One block: the behavior, then its requests and the result's.
-  static TypedBehavior* make(Body body, std::tuple<Args...> arguments, Payload<R>* result) {
+  // One block: the behavior, then its requests and the result's. The handles must live until it is scheduled.
+  static TypedBehavior* make(Body body, Payload<R>* result, const Args&... handles) {
     static_assert(alignof(TypedBehavior) <= alignof(std::max_align_t), "over-aligned captures");
     static_assert(alignof(Request) <= 16);
+    Arguments arguments{Traits<Args>::keep(handles)...};
     const size_t n = std::apply([](auto&... a) { return (size_t{0} + ... + Traits<Args>::count(a)); }, arguments);
     if (!std::apply([](auto&... a) { return (Traits<Args>::complete(a) && ...); }, arguments)) {
       throw std::invalid_argument("boc::when: a cown handle is empty; make the cown with boc::make_cown first");
@@ -257,6 +264,7 @@ struct Turn final : NativeBehavior, Pooled {
 
 }  // namespace detail
 
+// What when() gives: the arguments, handles that outlive the expression by reference.
 template <class... Args>
 struct When {
   Runtime& runtime;
@@ -265,12 +273,12 @@ struct When {
   // Schedules the body and gives its result. Results must be default-constructible, or void.
   template <class Body>
   auto operator<<(Body body) && {
-    using B = detail::TypedBehavior<Body, Args...>;
+    using B = detail::TypedBehavior<Body, std::remove_cvref_t<Args>...>;
     using R = typename B::R;
     static_assert(!std::is_reference_v<R>, "a behavior returns a value, not a reference");
     auto* payload = new detail::Payload<R>();
     cown<R> result(payload);
-    auto* behavior = B::make(std::move(body), std::move(arguments), payload);
+    auto* behavior = std::apply([&](auto&... a) { return B::make(std::move(body), payload, a...); }, arguments);
     Scheduler& scheduler = runtime.scheduler();
     Worker* here = Runtime::here();
     if (here && &here->scheduler() != &scheduler) here = nullptr;
@@ -281,14 +289,14 @@ struct When {
   }
 };
 
-// On a runtime of one's choice, or on the current one.
+// On a runtime of one's choice, or on the current one. `<<` belongs into the same expression.
 template <class... Args>
-When<Args...> when_on(Runtime& runtime, Args... arguments) {
-  return {runtime, {std::move(arguments)...}};
+When<Args...> when_on(Runtime& runtime, Args&&... arguments) {
+  return {runtime, {std::forward<Args>(arguments)...}};
 }
 template <class... Args>
-When<Args...> when(Args... arguments) {
-  return when_on(*Runtime::current(), std::move(arguments)...);
+When<Args...> when(Args&&... arguments) {
+  return when_on(*Runtime::current(), std::forward<Args>(arguments)...);
 }
 
 // Waits until everything scheduled on the cown so far has ended; returns a copy of its value or throws its error.

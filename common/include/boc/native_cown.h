@@ -103,8 +103,8 @@ struct Read {
   Arg argument;
 };
 template <class Arg>
-Read<Arg> read(Arg argument) {
-  return {std::move(argument)};
+Read<Arg> read(Arg&& argument) {
+  return {std::forward<Arg>(argument)};
 }
 
 }  // namespace boc
