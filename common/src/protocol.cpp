@@ -15,21 +15,28 @@ bool before(const Request& a, const Request& b) noexcept {
   return !a.reads() && b.reads();  // a writer first, so that the strongest mode stands for its duplicates
 }
 
+void publish(Request& last) noexcept {
+  last.status.store(Request::READY, release);
+}
+
 // Queues the linked requests first..last (one, unless a batch has several on this cown) in one exchange. True if the
-// first need not wait for a predecessor; otherwise, if it is published, its behavior may have run when this returns.
-bool acquire_chain(Request& first, Request& last) noexcept {
+// first need not wait for a predecessor. A behavior's only request, `alone`, is published on the way: it may be
+// granted, run and be gone as soon as it is linked.
+bool acquire_chain(Request& first, Request& last, bool alone = false) noexcept {
   Cown& cown = *first.cown;
   // Acquire: see what the predecessor's scheduler wrote, and what the last releaser left (partner: the CAS to null
   // in release.cpp). Release: whoever queues up behind sees this request whole.
   Request* previous = cown.last.exchange(&last, acq_rel);
   if (previous == nullptr) {
     cown.ref();  // C2: the queue's reference
+    if (alone) publish(last);
     return true;
   }
   // R1: until the predecessor is published its scheduler may still be queueing elsewhere; linking now could
-  // order two behaviors differently on two cowns.
+  // order two behaviors differently on two cowns. So could publishing, for those who queue up behind.
   uintptr_t status;
   spin_until([&] { return (status = previous->status.load(acquire)) != Request::WAIT; });
+  if (alone) publish(last);
   if (!previous->reads()) {
     previous->status.store(first.as_link(), release);  // only a writer's successor ever writes to it
     return false;
@@ -42,10 +49,6 @@ bool acquire_chain(Request& first, Request& last) noexcept {
   return true;
 }
 
-void publish(Request& last) noexcept {
-  last.status.store(Request::READY, release);
-}
-
 // What a granted position means: a group of readers starts; a writer starts unless readers are still active. Returns
 // how many of its behavior's cowns it has by that (0 or 1) and leaves it to the caller to count them down.
 uint32_t grant_first(Request& first, Outcome& outcome) noexcept {
@@ -54,13 +57,11 @@ uint32_t grant_first(Request& first, Outcome& outcome) noexcept {
   return 0;
 }
 
-// The frequent case of schedule(), with the order of its steps reversed: with no second cown there is nothing to be
-// ordered alike, so the request is published before it is queued (R1), and its behavior may start, run and be gone as
-// soon as it is linked. So the scheduler needs no count of its own (B1).
+// The frequent case of schedule(). Nobody can count such a behavior down while its scheduler is at work, so that needs
+// no count of its own (B1).
 void schedule_single(Behavior& behavior, Request& request, Outcome& outcome) noexcept {
-  behavior.countdown.store(1, relaxed);  // the exchange releases both
-  request.status.store(Request::READY, relaxed);
-  if (acquire_chain(request, request) && grant_first(request, outcome)) outcome.ready.push(&behavior);
+  behavior.countdown.store(1, relaxed);  // released by the exchange
+  if (acquire_chain(request, request, true) && grant_first(request, outcome)) outcome.ready.push(&behavior);
 }
 
 }  // namespace

@@ -127,6 +127,32 @@ TEST(order, mixes_of_readers_and_writers) {
   }
 }
 
+// A pair that has one of its cowns, a request for that one alone, and another pair behind it: on the second cown the
+// second pair must not come first, or both wait for ever (R1).
+TEST(order, single_requests_between_pairs) {
+  const int n = check::times(20000);
+  Runtime runtime(2);
+  auto c = make_cown<Guarded>();
+  auto d = make_cown<Guarded>();
+  check::in_threads(4, [&](int me) {
+    for (int i = 0; i < n; ++i) {
+      if (me < 2) {
+        when_on(runtime, c, d) << [](Guarded& x, Guarded& y) {
+          x.write();
+          y.write();
+        };
+      } else if (i % 2) {
+        when_on(runtime, me == 2 ? c : d) << [](Guarded& g) { g.write(); };
+      } else {
+        when_on(runtime, read(me == 2 ? c : d)) << [](const Guarded& g) { g.read(); };
+      }
+    }
+  });
+  runtime.wait();
+  CHECK_EQ(c.payload()->value.n, 2L * n + n / 2);
+  CHECK_EQ(d.payload()->value.n, 2L * n + n / 2);
+}
+
 TEST(order, groups_and_duplicates) {
   Runtime runtime(2);
   std::vector<cown<long>> cells;

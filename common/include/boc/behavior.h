@@ -24,7 +24,7 @@ class Waiter;
 //
 // Invariants
 //   R1  While status is WAIT nobody queues behind the request: its scheduler has not finished acquire() on all cowns.
-//       One that needs a single cown is READY before it is queued.
+//       A behavior's only request is published as soon as its predecessor is, before it is linked.
 //   R2  A request is destroyed only after release_request() returned, and that returns only when no successor can
 //       still write to it (the queue ends here, or the link or CLOSED has appeared).
 //   R3  Links point from older to newer; members of one batch on one cown are linked before they are queued.
