@@ -1,6 +1,8 @@
 // What the threads backend keeps behind a cown, and what it runs: plain references to Python objects.
 #pragma once
 
+#include <utility>
+
 #include "boc/pool.h"
 #include "boc/scheduler.h"
 #include "code_info.h"
@@ -11,8 +13,9 @@ namespace boc::py {
 struct Batch;
 
 // Invariants
-//   P1  value is never null and belongs to whoever holds the cown (or to the window after wait(), see access.h).
-//       Readers share it: only name_cancellation() writes under them, before it releases `cancelled`.
+//   P1  value is never null and belongs to whoever holds the cown. Readers share it: only name_cancellation() writes
+//       under them, before it releases `cancelled`. In the window after wait() every thread may look (peek(), which
+//       those who hold it to write make safe by replace()), and write after a hold of its own (Writing).
 //   P2  failed without looked: the failure is listed in Failures until somebody looks, or it is reported.
 struct Payload : Cown, Pooled {
   PyObject* value;              // strong
@@ -26,9 +29,31 @@ struct Payload : Cown, Pooled {
   atomic<bool> cancelled{false};   // failed, and the CancelledError is made when somebody looks; value: None until then
   atomic<bool> registered{false};  // has been pickled: known to the registry of live cowns
 
+#ifdef Py_GIL_DISABLED
+  Mutex value_mutex;  // makes peek() and replace() one step each; elsewhere the GIL does
+#endif
+
+  // The value as a new reference, for who does not hold the cown.
+  PyObject* peek() noexcept {
+    [[maybe_unused]] auto guard = lock_value();
+    return Py_NewRef(value);
+  }
+  // Puts another value in the place of the present one, which is the caller's then.
+  PyObject* replace(PyObject* stolen) noexcept {
+    [[maybe_unused]] auto guard = lock_value();
+    return std::exchange(value, stolen);
+  }
+
   Payload(PyObject* stolen, uint32_t g) noexcept : value(stolen), generation(g) {
     strong_only.store(true, relaxed);  // C4: handles come from handles, until it is pickled
   }
+
+ private:
+#ifdef Py_GIL_DISABLED
+  std::unique_lock<Mutex> lock_value() noexcept { return std::unique_lock(value_mutex); }
+#else
+  static bool lock_value() noexcept { return true; }
+#endif
 };
 
 // A behavior in Python. One block: this, args, requests, the result's request.

@@ -1,5 +1,7 @@
 #include "batch_type.h"
 
+#include <new>
+
 #include "collect.h"
 #include "runtime.h"
 
@@ -8,7 +10,7 @@ namespace {
 
 struct BatchObject {
   PyObject_HEAD Batch* batch;  // null unless entered as the outermost one
-  bool entered;
+  atomic<bool> entered;
 };
 
 BatchObject* batch_of(PyObject* o) noexcept {
@@ -28,14 +30,32 @@ void cancel_batch(Batch& batch) noexcept {
   raise_exception(raised);
 }
 
+// False, and nothing is scheduled, if there is no memory for it.
+bool schedule_all(Batch& batch) noexcept {
+  try {
+    const std::vector<Behavior*> members(batch.members.begin(), batch.members.end());
+    close_batch(batch);
+    if (!members.empty()) runtime().scheduler().schedule_batch(here(), members);
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
+
 PyObject* batch_enter(PyObject* self, PyObject*) {
   BatchObject* object = batch_of(self);
-  if (object->entered) {
+  if (object->entered.exchange(true)) {
     PyErr_SetString(PyExc_RuntimeError, "this batch() is entered already: make a new one for each `with`");
     return nullptr;
   }
-  object->entered = true;
-  if (!context().batch) context().batch = object->batch = new Batch;  // a nested one joins the outer
+  if (!context().batch) {  // a nested one joins the outer
+    object->batch = new (std::nothrow) Batch;
+    if (!object->batch) {
+      object->entered.store(false, relaxed);
+      return PyErr_NoMemory();
+    }
+    context().batch = object->batch;
+  }
   return Py_NewRef(self);
 }
 
@@ -43,23 +63,18 @@ PyObject* batch_exit(PyObject* self, PyObject* args) {
   PyObject *type, *value, *traceback;
   if (!PyArg_ParseTuple(args, "OOO:__exit__", &type, &value, &traceback)) return nullptr;
   BatchObject* object = batch_of(self);
-  object->entered = false;
   Batch* batch = object->batch;
-  object->batch = nullptr;
-  if (!batch) Py_RETURN_FALSE;
-  if (context().batch != batch) {
-    object->batch = batch;
+  if (batch && context().batch != batch) {
     PyErr_SetString(PyExc_RuntimeError, "a batch ends in the thread, and in the behavior, that opened it");
     return nullptr;
   }
-  if (type != Py_None) {
-    cancel_batch(*batch);
-  } else {
-    close_batch(*batch);
-    std::vector<Behavior*> members(batch->members.begin(), batch->members.end());
-    if (!members.empty()) runtime().scheduler().schedule_batch(here(), members);
-  }
+  object->batch = nullptr;
+  object->entered.store(false, release);  // partner: the exchange in batch_enter()
+  if (!batch) Py_RETURN_FALSE;
+  const bool scheduled = type == Py_None && schedule_all(*batch);
+  if (!scheduled) cancel_batch(*batch);
   delete batch;
+  if (type == Py_None && !scheduled) return PyErr_NoMemory();
   Py_RETURN_FALSE;
 }
 
@@ -98,9 +113,14 @@ PyType_Spec batch_spec = {"bocpy.batch", sizeof(BatchObject), 0, Py_TPFLAGS_DEFA
 
 }  // namespace
 
-void add_to_batch(Batch& batch, PyBehavior& behavior) {
+bool add_to_batch(Batch& batch, PyBehavior& behavior) noexcept {
+  try {
+    batch.members.push_back(&behavior);
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
   behavior.result->batch = &batch;
-  batch.members.push_back(&behavior);
+  return true;
 }
 
 int add_batch_type(PyObject* module) {

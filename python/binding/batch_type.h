@@ -11,7 +11,8 @@ struct Batch {
   std::vector<PyBehavior*> members;
 };
 
-void add_to_batch(Batch& batch, PyBehavior& behavior);
+// False if there is no memory for it.
+bool add_to_batch(Batch& batch, PyBehavior& behavior) noexcept;
 int add_batch_type(PyObject* module);
 
 }  // namespace boc::py

@@ -88,9 +88,9 @@ int capture(PyBehavior* b, CallPlan& plan, const Parameters& p, PyObject* const*
   return 0;
 }
 
-// The result cown, born held by the behavior, which is then counted in its scope: it must go on its way. Null
-// with an error, and the behavior is as before.
-PyObject* make_result(PyBehavior* b, Scope* scope) {
+// The result cown, born held by the behavior, which is then counted in its scope: it must go on its way. `chosen`: the
+// scope is one that the caller named, which may end at any time. Null with an error, and the behavior is as before.
+PyObject* make_result(PyBehavior* b, Scope* scope, bool chosen) {
   Payload* result = make_payload(Py_NewRef(Py_None));
   PyObject* handle = result ? wrap_payload(result) : nullptr;
   if (!handle || runtime().before_start() < 0) {
@@ -100,7 +100,7 @@ PyObject* make_result(PyBehavior* b, Scope* scope) {
   // From here until the behavior is scheduled no Python code runs, not even a signal handler: what that
   // waited for would include this behavior. Counted first, then a look whether workers are there (H1).
   Scheduler::count_in(here(), *scope);
-  if (!here() && runtime().ensure_started() < 0) {
+  if ((chosen && refuse_closed_scope(*scope) < 0) || (!here() && runtime().ensure_started() < 0)) {
     scope->give_back(1);
     Py_DECREF(handle);
     return nullptr;
@@ -151,18 +151,20 @@ PyObject* schedule_call(const Parameters& p, PyObject* callable, PyObject* const
     return nullptr;
   }
   prepare(*b);
-  if (!scope) scope = current_scope();
   runtime().set_open_access(false);
-  PyObject* result = make_result(b, scope);
+  PyObject* result = scope ? make_result(b, scope, true) : make_result(b, current_scope(), false);
   if (!result) {
     unmake(b);
     return nullptr;
   }
   count(b);
-  if (Batch* batch = context().batch) {
-    add_to_batch(*batch, *b);
-  } else {
+  Batch* batch = context().batch;
+  if (!batch) {
     runtime().scheduler().schedule(here(), *b);
+  } else if (!add_to_batch(*batch, *b)) {
+    cancel_unscheduled(*b);
+    Py_DECREF(result);
+    return PyErr_NoMemory();
   }
   return result;
 }
@@ -175,7 +177,7 @@ PyBehavior* make_plain(PyObject* target, Scope* scope, PyObject** result_out) {
   }
   b->target = target;
   prepare(*b);
-  *result_out = make_result(b, scope);
+  *result_out = make_result(b, scope, false);
   if (*result_out) return b;
   unmake(b);
   return nullptr;

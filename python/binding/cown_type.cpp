@@ -22,8 +22,8 @@ CownObject* self_of(PyObject* o) noexcept {
 }
 
 // Looked at whenever a cown changes hands, so that a read of its value needs no more than this.
-int refuse_access(Payload* payload) {
-  if (check_generation(payload) < 0) return -1;
+Access refuse_access(Payload* payload) {
+  if (check_generation(payload) < 0) return Access::NONE;
   if (context().current) {
     PyErr_SetString(PyExc_RuntimeError,
                     "this behavior does not hold the cown: its value may be used only by a behavior that was scheduled "
@@ -33,7 +33,7 @@ int refuse_access(Payload* payload) {
                     "this thread does not hold the cown. Use `with cown as value:` to hold it, cown.result() for its "
                     "value when what is scheduled has ended, @when(cown), or call wait() first");
   }
-  return -1;
+  return Access::NONE;
 }
 
 PyObject* cown_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
@@ -90,21 +90,39 @@ int cown_clear(PyObject* self) {
 
 PyObject* cown_get_value(PyObject* self, void*) {
   Payload* payload = payload_of(self);
-  if (access_to(payload) < 0) return nullptr;
+  const Access access = access_to(payload);
+  if (access == Access::NONE) return nullptr;
   if (payload->failed.load(relaxed)) runtime().failures().look(*payload);
-  return Py_NewRef(payload->value);
+  return access == Access::WINDOW ? payload->peek() : Py_NewRef(payload->value);
 }
 
-int check_writable(Payload* payload) {
-  int access = access_to(payload);
-  if (access == 1) {
-    PyErr_SetString(PyExc_RuntimeError,
-                    "the cown is held by read(): others may be reading it now, so its value cannot be replaced. "
-                    "Schedule a behavior on the cown itself");
-    return -1;
+// The right to write, for as long as it lives: the caller's hold, or one of its own in the window after wait().
+class Writing {
+ public:
+  explicit Writing(Payload* payload) {
+    const Access access = access_to(payload);
+    if (access == Access::READ) {
+      PyErr_SetString(PyExc_RuntimeError,
+                      "the cown is held by read(): others may be reading it now, so its value cannot be replaced. "
+                      "Schedule a behavior on the cown itself");
+    } else if (access == Access::WINDOW) {
+      turn_ = take_in_window(payload);
+      allowed_ = turn_ != nullptr;
+    } else {
+      allowed_ = access == Access::WRITE;
+    }
   }
-  return access < 0 ? -1 : 0;
-}
+  Writing(const Writing&) = delete;
+  Writing& operator=(const Writing&) = delete;
+  ~Writing() {
+    if (turn_) runtime().scheduler().finish(nullptr, *turn_);
+  }
+  bool allowed() const noexcept { return allowed_; }  // false: an error is set
+
+ private:
+  Turn* turn_ = nullptr;
+  bool allowed_ = false;
+};
 
 int cown_set_value(PyObject* self, PyObject* value, void*) {
   if (!value) {
@@ -112,23 +130,25 @@ int cown_set_value(PyObject* self, PyObject* value, void*) {
     return -1;
   }
   Payload* payload = payload_of(self);
-  if (check_writable(payload) < 0) return -1;
-  PyObject* given = given_away(value, payload);
-  if (!given) return -1;
-  if (payload->failed.load(relaxed)) {
-    runtime().failures().look(*payload);
-    payload->failed.store(false, relaxed);
-    payload->looked.store(false, relaxed);
+  PyObject* old;
+  {
+    Writing writing(payload);
+    PyObject* given = writing.allowed() ? given_away(value, payload) : nullptr;
+    if (!given) return -1;
+    if (payload->failed.load(relaxed)) {
+      runtime().failures().look(*payload);
+      payload->failed.store(false, relaxed);
+      payload->looked.store(false, relaxed);
+    }
+    old = payload->replace(given);
   }
-  PyObject* old = payload->value;
-  payload->value = given;
   Py_DECREF(old);
   return 0;
 }
 
 PyObject* cown_get_exception(PyObject* self, void*) {
   Payload* payload = payload_of(self);
-  if (access_to(payload) < 0) return nullptr;
+  if (access_to(payload) == Access::NONE) return nullptr;
   runtime().failures().look(*payload);
   return PyBool_FromLong(payload->failed.load(relaxed));
 }
@@ -139,8 +159,10 @@ int cown_set_exception(PyObject* self, PyObject* value, void*) {
     return -1;
   }
   Payload* payload = payload_of(self);
-  int failed = PyObject_IsTrue(value);
-  if (failed < 0 || check_writable(payload) < 0) return -1;
+  const int failed = PyObject_IsTrue(value);
+  if (failed < 0) return -1;
+  Writing writing(payload);
+  if (!writing.allowed()) return -1;
   if (failed && !PyExceptionInstance_Check(payload->value)) {
     PyErr_SetString(PyExc_TypeError,
                     "only a cown whose value is an exception can be marked as failed: assign the exception first");
@@ -300,14 +322,17 @@ int check_generation(const Payload* payload) {
   return -1;
 }
 
-int access_to(Payload* payload) {
+Access access_to(Payload* payload) {
   Context& c = context();
   if (c.current) {
     Request* r = c.current->find(payload);
-    if (r) return r->reads() ? 1 : 2;
+    if (r) return r->reads() ? Access::READ : Access::WRITE;
   } else {
-    if (Held* h = c.find(payload)) return check_generation(payload) < 0 ? -1 : (h->reads ? 1 : 2);
-    if (runtime().open_access() && payload->generation == generation) return 2;
+    if (Held* h = c.find(payload)) {
+      if (check_generation(payload) < 0) return Access::NONE;
+      return h->reads ? Access::READ : Access::WRITE;
+    }
+    if (runtime().open_access() && payload->generation == generation) return Access::WINDOW;
   }
   return refuse_access(payload);
 }
@@ -330,16 +355,16 @@ void raise_stored(Payload* payload) {
 }
 
 PyObject* take_value(Payload* payload) {
-  if (payload->failed.load(relaxed)) {
+  const bool failed = payload->failed.load(relaxed);
+  if (failed) {
     raise_stored(payload);
     payload->failed.store(false, relaxed);
     payload->looked.store(false, relaxed);
-    Py_SETREF(payload->value, Py_NewRef(Py_None));
-    return nullptr;
   }
-  PyObject* value = payload->value;
-  payload->value = Py_NewRef(Py_None);
-  return value;
+  PyObject* value = payload->replace(Py_NewRef(Py_None));
+  if (!failed) return value;
+  Py_DECREF(value);  // lives on as the error that is raised
+  return nullptr;
 }
 
 void immortalize(PyObject* o) noexcept {

@@ -27,8 +27,14 @@ PyObject* wrap_payload(Payload* stolen);
 // -1 with RuntimeError if the cown belongs to the process that this one was forked from.
 int check_generation(const Payload* payload);
 
-// What the caller may do with the value: 2 read and write, 1 read only, 0 nothing; -1 with an error.
-int access_to(Payload* payload);
+// What the caller may do with the value, or NONE with an error.
+enum class Access {
+  NONE,
+  READ,
+  WRITE,
+  WINDOW,  // read, and write through Writing: after wait(), without a hold
+};
+Access access_to(Payload* payload);
 
 // Takes the value out (None stays behind) and gives it, or raises it if the cown has failed. The caller holds it.
 PyObject* take_value(Payload* payload);

@@ -15,7 +15,8 @@ struct HoldObject {
   PyObject_HEAD PyObject* cowns;  // tuple of cowns and read(cown)s, flattened
   PyObject* given;                // what `as` gets: tuple of cowns
   double timeout;
-  bool entered;
+  atomic<bool> entered;
+  atomic<unsigned long> thread;  // that holds them
 };
 
 HoldObject* hold_of(PyObject* o) noexcept {
@@ -75,38 +76,45 @@ void hold_dealloc(PyObject* self) {
   Py_DECREF(type);
 }
 
-PyObject* hold_enter(PyObject* self, PyObject*) {
-  HoldObject* hold = hold_of(self);
-  if (hold->entered) {
-    PyErr_SetString(PyExc_RuntimeError, "this hold() is entered already: make a new one for each `with`");
-    return nullptr;
-  }
-  std::vector<Claim> wanted;
+// What is to be held, each cown once. -1 with an error if this thread may not hold one of them.
+int find_claims(HoldObject* hold, std::vector<Claim>& claims) {
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(hold->cowns); ++i) {
     PyObject* pair = PyTuple_GET_ITEM(hold->cowns, i);
     Payload* payload = payload_of(PyTuple_GET_ITEM(pair, 0));
     const bool reads = PyTuple_GET_ITEM(pair, 1) == Py_True;
-    if (check_usable(payload, "hold()") < 0) return nullptr;
-    auto twin = std::find_if(wanted.begin(), wanted.end(), [&](const Claim& w) { return w.payload == payload; });
-    if (twin == wanted.end()) {
-      wanted.push_back({payload, reads});
+    if (check_usable(payload, "hold()") < 0) return -1;
+    auto twin = std::find_if(claims.begin(), claims.end(), [&](const Claim& w) { return w.payload == payload; });
+    if (twin == claims.end()) {
+      claims.push_back({payload, reads});
     } else {
       twin->reads = twin->reads && reads;  // asked for twice: the stronger mode
     }
   }
-  if (wanted.empty() && refuse_in_behavior("hold()") < 0) return nullptr;
-  if (hold_all(wanted, hold->timeout, "hold()") < 0) return nullptr;
-  hold->entered = true;
+  return claims.empty() ? refuse_in_behavior("hold()") : 0;
+}
+
+PyObject* hold_enter(PyObject* self, PyObject*) {
+  HoldObject* hold = hold_of(self);
+  if (hold->entered.exchange(true)) {
+    PyErr_SetString(PyExc_RuntimeError, "this hold() is entered already: make a new one for each `with`");
+    return nullptr;
+  }
+  std::vector<Claim> claims;
+  if (find_claims(hold, claims) < 0 || hold_all(claims, hold->timeout, "hold()") < 0) {
+    hold->entered.store(false, relaxed);
+    return nullptr;
+  }
+  hold->thread.store(PyThread_get_thread_ident(), relaxed);
   return Py_NewRef(hold->given);
 }
 
 PyObject* hold_exit(PyObject* self, PyObject*) {
   HoldObject* hold = hold_of(self);
-  if (!hold->entered) {
-    PyErr_SetString(PyExc_RuntimeError, "this hold() has not been entered");
+  if (!hold->entered.load(relaxed) || hold->thread.load(relaxed) != PyThread_get_thread_ident()) {
+    PyErr_SetString(PyExc_RuntimeError, "this thread has not entered this hold()");
     return nullptr;
   }
-  hold->entered = false;
+  hold->thread.store(0, relaxed);
   std::vector<Payload*> done;
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(hold->cowns); ++i) {
     Payload* payload = payload_of(PyTuple_GET_ITEM(PyTuple_GET_ITEM(hold->cowns, i), 0));
@@ -114,6 +122,7 @@ PyObject* hold_exit(PyObject* self, PyObject*) {
     done.push_back(payload);
     if (Held* held = context().find(payload)) give_back(*held);
   }
+  hold->entered.store(false, release);  // partner: the exchange in hold_enter()
   Py_RETURN_FALSE;
 }
 

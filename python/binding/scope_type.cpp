@@ -1,5 +1,6 @@
 #include "scope_type.h"
 
+#include <new>
 #include <vector>
 
 #include "collect.h"
@@ -16,23 +17,26 @@ namespace {
 //   A2  finished is set once, by whoever first sees closed and idle together; the object lets go of the core scope
 //       then. Others borrow it through Borrowed.
 struct ScopeState {
-  Mutex mutex;  // guards failures, done_behavior, finished; never held while Python code runs
+  Mutex mutex;  // guards failures, done_behavior, done, finished; never held while Python code runs
   std::vector<Payload*> failures;
   PyBehavior* done_behavior = nullptr;
+  PyObject* done = nullptr;  // strong: the result of done_behavior, once asked for
+  atomic<bool> entered{false};
+  atomic<bool> left{false};
   atomic<bool> closed{false};
   bool finished = false;
 };
 
 struct ScopeObject {
   PyObject_HEAD Scope* scope;  // null until entered and once finished; guarded by state->mutex
-  bool entered;
   ScopeState* state;
-  PyObject* done;   // the cown, once asked for
   PyObject* token;  // of the context variable, outside behaviors
   Scope* outer;     // inside a behavior: what was current before
   unsigned long thread;
   bool in_behavior;
 };
+
+constexpr const char* SCOPE_HAS_ENDED = "this scope has ended: nothing more can be scheduled in it";
 
 PyObject* current_variable = nullptr;  // ContextVar: the scope object of the thread or task
 atomic<bool> ever_used{false};
@@ -106,7 +110,8 @@ PyObject* take_failures(ScopeObject* self) {
   for (Payload* p : failures) {
     if (list && p->failed.load(relaxed) && !p->looked.load(relaxed)) {
       runtime().failures().look(*p);
-      if (PyList_Append(list, p->value) < 0) Py_CLEAR(list);
+      Ref error(p->peek());
+      if (PyList_Append(list, error.get()) < 0) Py_CLEAR(list);
     }
     let_go(p);
   }
@@ -126,25 +131,28 @@ int raise_failures(ScopeObject* self) {
 
 PyObject* scope_enter(PyObject* o, PyObject*) {
   ScopeObject* self = scope_of(o);
-  if (self->entered) {
+  if (self->state->entered.exchange(true)) {
     PyErr_SetString(PyExc_RuntimeError, "this scope() has been entered already: make a new one for each `with`");
     return nullptr;
   }
+  auto* scope = new (std::nothrow) Scope(current_scope());
+  if (!scope) return PyErr_NoMemory();
   Context& c = context();
-  self->entered = true;
-  self->scope = new Scope(current_scope());
-  self->scope->user_data = self;
+  scope->user_data = self;
   self->thread = PyThread_get_thread_ident();
   self->in_behavior = c.current != nullptr;
   ever_used.store(true, relaxed);
   if (self->in_behavior) {
     self->outer = c.scope;
-    c.scope = self->scope;
+    c.scope = scope;
   } else if (!(self->token = PyContextVar_Set(current_variable, o))) {
+    scope->unref();
     return nullptr;
   }
   Py_INCREF(o);  // A1
-  self->scope->listen(became_idle, gone, self);
+  scope->listen(became_idle, gone, self);
+  std::lock_guard guard(self->state->mutex);
+  self->scope = scope;
   return Py_NewRef(o);
 }
 
@@ -161,12 +169,23 @@ int leave_context(ScopeObject* self) {
   return 0;
 }
 
+// 0, or -1 with an error, and then all that has not begun is cancelled.
+int wait_and_close(ScopeObject* self, Scope& scope) {
+  constexpr const char* WHAT = "the exit of a scope";
+  int idle = wait_idle(scope, FOREVER, WHAT);
+  if (idle < 0) scope.cancel();
+  close(self, scope);
+  // Other threads may have scheduled something since (s.when): the last, as it is closed now.
+  if (idle > 0 && !scope.idle() && (idle = wait_idle(scope, FOREVER, WHAT)) < 0) scope.cancel();
+  return idle < 0 ? -1 : 0;
+}
+
 PyObject* scope_exit(PyObject* o, PyObject* args) {
   PyObject *type, *value, *traceback;
   if (!PyArg_ParseTuple(args, "OOO:__exit__", &type, &value, &traceback)) return nullptr;
   ScopeObject* self = scope_of(o);
   Borrowed borrowed(self);
-  if (!borrowed.get() || self->state->closed.load(relaxed)) {
+  if (!borrowed.get() || self->state->left.exchange(true)) {
     PyErr_SetString(PyExc_RuntimeError, "this scope() is not entered");
     return nullptr;
   }
@@ -185,10 +204,7 @@ PyObject* scope_exit(PyObject* o, PyObject* args) {
     refuse_in_batch("the exit of a scope");
     return nullptr;
   }
-  int idle = wait_idle(scope, FOREVER, "the exit of a scope");
-  if (idle < 0) scope.cancel();
-  close(self, scope);
-  if (idle < 0) {
+  if (wait_and_close(self, scope) < 0) {
     // It would wait for itself; while an exception passes through, that one matters more. Ctrl-C always counts.
     if (!raised || PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) return nullptr;
     PyErr_Clear();
@@ -200,7 +216,7 @@ PyObject* scope_exit(PyObject* o, PyObject* args) {
 
 // For a scope that is not there: ended, so there is nothing to do, or not entered yet.
 PyObject* nothing_or_refuse(ScopeObject* self) {
-  if (self->entered) Py_RETURN_NONE;
+  if (self->state->entered.load(relaxed)) Py_RETURN_NONE;
   PyErr_SetString(PyExc_RuntimeError, "this scope is not entered yet: use `with scope() as s:`");
   return nullptr;
 }
@@ -240,31 +256,42 @@ PyObject* scope_outcome(PyObject* o, PyObject*) {
   Py_RETURN_NONE;
 }
 
+// Makes `result`, of `behavior`, what the scope's `done` is, unless another thread was quicker: its cown is returned
+// then, as a new reference.
+PyObject* install_done(ScopeObject* self, PyBehavior* behavior, PyObject* result) noexcept {
+  std::lock_guard guard(self->state->mutex);
+  if (self->state->done) return Py_NewRef(self->state->done);
+  self->state->done = Py_NewRef(result);
+  if (!self->state->finished) {
+    behavior->countdown.store(2, relaxed);  // one more condition: finish()
+    self->state->done_behavior = behavior;
+  }
+  return nullptr;
+}
+
 PyObject* scope_get_done(PyObject* o, void*) {
   ScopeObject* self = scope_of(o);
-  if (self->done) return Py_NewRef(self->done);
-  if (!self->entered) {
+  {
+    std::lock_guard guard(self->state->mutex);
+    if (self->state->done) return Py_NewRef(self->state->done);
+  }
+  Borrowed scope(self);
+  if (!scope.get() && !self->state->left.load(relaxed)) {
     PyErr_SetString(PyExc_RuntimeError, "a scope has its `done` once it is entered");
     return nullptr;
   }
-  Borrowed scope(self);
   Scope* parent = scope.get() ? scope.get()->parent() : current_scope();
   PyObject* outcome = PyObject_GetAttrString(o, "_outcome");
   PyObject* result = nullptr;
   PyBehavior* behavior = outcome ? make_plain(outcome, parent, &result) : nullptr;
   if (!behavior) return nullptr;
-  bool finished;
-  {
-    std::lock_guard guard(self->state->mutex);
-    finished = self->state->finished;
-    if (!finished) {
-      behavior->countdown.store(2, relaxed);  // one more condition: finish()
-      self->state->done_behavior = behavior;
-    }
+  if (PyObject* other = install_done(self, behavior, result)) {
+    cancel_unscheduled(*behavior);
+    Py_DECREF(result);
+    return other;
   }
   runtime().scheduler().schedule(here(), *behavior);
-  self->done = result;
-  return Py_NewRef(result);
+  return result;
 }
 
 PyObject* scope_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
@@ -284,7 +311,7 @@ void scope_dealloc(PyObject* o) {
   PyObject* raised = take_exception();                 // an error may be passing through
   for (Payload* p : self->state->failures) let_go(p);  // nobody asked the scope: they are reported like any others
   PyErr_Clear();
-  Py_CLEAR(self->done);
+  Py_CLEAR(self->state->done);
   Py_CLEAR(self->token);
   raise_exception(raised);
   delete self->state;
@@ -294,13 +321,13 @@ void scope_dealloc(PyObject* o) {
 
 int scope_traverse(PyObject* o, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(o));
-  Py_VISIT(scope_of(o)->done);
+  Py_VISIT(scope_of(o)->state->done);
   Py_VISIT(scope_of(o)->token);
   return 0;
 }
 
 int scope_clear(PyObject* o) {
-  Py_CLEAR(scope_of(o)->done);
+  Py_CLEAR(scope_of(o)->state->done);
   Py_CLEAR(scope_of(o)->token);
   return 0;
 }
@@ -357,12 +384,30 @@ Scope* current_scope() {
   return &runtime().scheduler().root();
 }
 
-Scope* open_scope(PyObject* o) {
-  ScopeObject* self = scope_of(o);
-  if (self->scope && !self->state->closed.load(acquire)) return self->scope;
-  PyErr_SetString(PyExc_RuntimeError, self->entered ? "this scope has ended: nothing more can be scheduled in it"
-                                                    : "this scope is not entered yet: use `with scope() as s:`");
-  return nullptr;
+OpenScope::OpenScope(PyObject* o) noexcept {
+  if (!o) return;
+  ScopeState& state = *scope_of(o)->state;
+  {
+    std::lock_guard guard(state.mutex);
+    scope_ = scope_of(o)->scope;
+    if (scope_) scope_->ref();
+  }
+  if (scope_ && !state.closed.load(acquire)) return;
+  failed_ = true;
+  PyErr_SetString(PyExc_RuntimeError, state.entered.load(relaxed) ? SCOPE_HAS_ENDED
+                                                                  : "this scope is not entered yet: use `with scope() "
+                                                                    "as s:`");
+}
+
+OpenScope::~OpenScope() {
+  if (scope_) scope_->unref();
+}
+
+int refuse_closed_scope(Scope& scope) {
+  // Seq_cst: partner of close(), which sets closed before it looks at the count.
+  if (!static_cast<ScopeObject*>(scope.user_data)->state->closed.load(seq_cst)) return 0;
+  PyErr_SetString(PyExc_RuntimeError, SCOPE_HAS_ENDED);
+  return -1;
 }
 
 void collect_failure(Scope& scope, Payload& result) {

@@ -158,6 +158,24 @@ int hold_all(std::span<const Claim> cowns, double timeout, const char* what) {
   return 0;
 }
 
+Turn* take_in_window(Payload* payload) {
+  constexpr double PATIENCE = 1.0;  // seconds: others in the window have it for an instant
+  const Claim claim{payload, false};
+  Turn* turn = make_turn({&claim, 1});
+  if (!turn) return nullptr;
+  runtime().scheduler().schedule(nullptr, *turn);
+  if (await_turn(*turn, PATIENCE, "an assignment") == 0) {
+    if (runtime().open_access()) return turn;
+    runtime().scheduler().finish(nullptr, *turn);
+  } else if (!PyErr_ExceptionMatches(PyExc_TimeoutError)) {
+    return nullptr;
+  }
+  PyErr_SetString(PyExc_RuntimeError,
+                  "another thread or a behavior holds the cown: take a turn with `with cown:`, or schedule a behavior "
+                  "on it");
+  return nullptr;
+}
+
 PyObject* cown_acquire(PyObject* self, PyObject* args, PyObject* kwargs) {
   static const char* names[] = {"timeout", nullptr};
   PyObject* timeout = Py_None;

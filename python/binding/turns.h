@@ -24,6 +24,9 @@ struct Claim {
 int check_usable(Payload* payload, const char* what);
 // Holds all of them, or none. 0, or -1 with an error.
 int hold_all(std::span<const Claim> cowns, double timeout, const char* what);
+// Holds a cown that nobody else does, in the window after wait(): to be given back with Scheduler::finish(). Null with
+// an error.
+Turn* take_in_window(Payload* payload);
 // Gives back one acquisition of a held cown.
 void give_back(Held& held) noexcept;
 

@@ -30,9 +30,9 @@ PyObject* when_call(PyObject* self, PyObject* const* args, size_t nargsf, PyObje
     return nullptr;
   }
   WhenObject* w = when_of(self);
-  Scope* scope = nullptr;
-  if (w->scope && !(scope = open_scope(w->scope))) return nullptr;
-  return schedule_call({w->items, Py_SIZE(self), w->requests}, args[0], nullptr, 0, scope);
+  const OpenScope scope(w->scope);
+  if (scope.failed()) return nullptr;
+  return schedule_call({w->items, Py_SIZE(self), w->requests}, args[0], nullptr, 0, scope.get());
 }
 
 void when_dealloc(PyObject* self) {
@@ -104,8 +104,8 @@ PyObject* make_when(PyObject* const* arguments, Py_ssize_t n, PyObject* scope_ob
 PyObject* call_whencall(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, PyObject* scope_object) {
   PyObject* bound[3] = {nullptr, nullptr, nullptr};
   if (bind_whencall(args, n, kwnames, bound) < 0) return nullptr;
-  Scope* scope = nullptr;
-  if (scope_object && !(scope = open_scope(scope_object))) return nullptr;
+  const OpenScope scope(scope_object);
+  if (scope.failed()) return nullptr;
   if (PyUnicode_Check(bound[0])) {
     PyErr_SetString(PyExc_TypeError, "whencall() takes a function, not a thunk name");
     return nullptr;
@@ -129,7 +129,7 @@ PyObject* call_whencall(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, 
   if (!items) return nullptr;
   return schedule_call({reinterpret_cast<PyTupleObject*>(items.get())->ob_item, count, requests}, bound[0],
                        reinterpret_cast<PyTupleObject*>(captures.get())->ob_item, PyTuple_GET_SIZE(captures.get()),
-                       scope);
+                       scope.get());
 }
 
 PyMethodDef when_methods[] = {

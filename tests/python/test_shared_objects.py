@@ -1,0 +1,193 @@
+"""One object used by several threads at once: cowns after `wait()`, scopes, batches and holds."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+from boc_testing import DEADLINE, caught, run_threads
+from bocpy import Cown, batch, hold, scope, start, wait, when
+
+
+@pytest.fixture
+def hasty_threads() -> Iterator[None]:
+    """Let threads take turns as often as the interpreter can."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.fixture
+def open_access() -> None:
+    """Be in the time from the return of `wait()` to the next `@when`, in which every thread may use every value."""
+    start()
+    wait()
+
+
+# cowns after wait() ---------------------------------------------------------------------------------------------------
+
+
+def test_values_are_read_and_replaced_by_all(open_access: None, hasty_threads: None) -> None:
+    cown = Cown([0, 0])
+
+    def write():
+        for i in range(3000):
+            cown.value = [i, i]
+
+    def look():
+        for _ in range(3000):
+            first, second = cown.value
+            assert first == second
+
+    def copy():
+        for _ in range(300):
+            first, second = cown.result()
+            assert first == second
+
+    run_threads(write, look, write, look, copy)
+    assert cown.value[0] == cown.value[1]
+
+
+def test_a_value_taken_out_is_taken_once(open_access: None, hasty_threads: None) -> None:
+    cown = Cown(None)
+    taken = []
+
+    def give():
+        for i in range(1000):
+            cown.value = [i]
+            cown.unwrap()
+
+    def take():
+        for _ in range(1000):
+            value = cown.result(take=True)
+            if value is not None:
+                taken.append(value[0])
+
+    run_threads(lambda: caught(give), take, take)
+    assert len(taken) == len(set(taken))
+
+
+def test_a_value_that_another_thread_holds_is_not_replaced(open_access: None) -> None:
+    cown = Cown("mine")
+    held, done = threading.Event(), threading.Event()
+
+    def keep():
+        with cown as value:
+            held.set()
+            done.wait(DEADLINE)
+            assert (value, cown.value) == ("mine", "mine")
+
+    def other():
+        held.wait(DEADLINE)
+        try:
+            with pytest.raises(RuntimeError, match="another thread or a behavior holds the cown"):
+                cown.value = "yours"
+            with pytest.raises(RuntimeError, match="another thread or a behavior holds the cown"):
+                cown.exception = False
+        finally:
+            done.set()
+
+    run_threads(keep, other)
+    assert cown.result() == "mine"
+
+
+# scopes ---------------------------------------------------------------------------------------------------------------
+
+
+def test_scheduling_in_a_scope_while_it_ends(hasty_threads: None) -> None:
+    cown = Cown(0)
+    accepted = []
+
+    def bump(cown):
+        cown.value += 1
+
+    for _ in range(60):
+        ending = scope()
+        begun = threading.Event()
+
+        def schedule(ending=ending, begun=begun):
+            # Until the scope has ended.
+            try:
+                while True:
+                    accepted.append(ending.when(cown)(bump))
+                    begun.set()
+            except RuntimeError as refused:
+                assert "has ended" in str(refused)
+
+        with ending:
+            threads = [threading.Thread(target=schedule) for _ in range(2)]
+            for thread in threads:
+                thread.start()
+            assert begun.wait(DEADLINE)
+        for thread in threads:
+            thread.join(DEADLINE)
+    assert cown.result(timeout=DEADLINE) == len(accepted)
+
+
+def test_done_of_a_scope_is_one_cown_for_all(hasty_threads: None) -> None:
+    for _ in range(60):
+        with scope() as ending:
+            first, *others = run_threads(*[lambda ending=ending: ending.done] * 4)
+            assert all(other == first for other in others)
+        assert first.result(timeout=DEADLINE) is None
+
+
+def test_a_scope_is_entered_once(hasty_threads: None) -> None:
+    for _ in range(100):
+        shared = scope()
+
+        def enter(shared=shared):
+            with shared:
+                return when()(lambda: 1).result(timeout=DEADLINE)
+
+        outcomes = run_threads(*[lambda enter=enter: caught(enter)] * 3)
+        assert sorted(kind for kind, _ in outcomes) == ["", "RuntimeError", "RuntimeError"]
+
+
+# batches --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_batch_is_entered_by_one_thread_at_a_time(hasty_threads: None) -> None:
+    results = []
+
+    def use(shared):
+        with shared:
+            results.append(when()(lambda: 1))
+
+    for _ in range(60):
+        shared = batch()
+        for kind, message in run_threads(*[lambda shared=shared: caught(use, shared)] * 3):
+            assert not kind or "is entered already" in message
+    assert {result.result(timeout=DEADLINE) for result in results} == {1}
+
+
+# holds ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_hold_is_entered_by_one_thread_at_a_time(hasty_threads: None) -> None:
+    cown = Cown(0)
+    entered = []
+
+    def use(shared):
+        with shared:
+            cown.value += 1
+            entered.append(1)
+
+    for _ in range(60):
+        shared = hold(cown)
+        for kind, message in run_threads(*[lambda shared=shared: caught(use, shared)] * 3):
+            assert not kind or "is entered already" in message
+    assert cown.result(timeout=DEADLINE) == len(entered)
+
+
+def test_a_hold_ends_in_its_thread() -> None:
+    cown = Cown(1)
+    shared = hold(cown)
+    with shared:
+        (outcome,) = run_threads(lambda: caught(shared.__exit__, None, None, None))
+        assert outcome == ("RuntimeError", "this thread has not entered this hold()")
+        assert cown.acquired
+    assert cown.result(timeout=DEADLINE) == 1
