@@ -3,7 +3,7 @@
 #include "batch_type.h"
 #include "read_type.h"
 #include "runtime.h"
-#include "scope_type.h"
+#include "scope_object.h"
 #include "site.h"
 
 namespace boc::py {

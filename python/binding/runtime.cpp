@@ -6,7 +6,7 @@
 
 #include "code_info.h"
 #include "py_errors.h"
-#include "scope_type.h"
+#include "scope_object.h"
 #include "site.h"
 
 namespace boc::py {

@@ -5,7 +5,7 @@
 #include <cstddef>
 
 #include "collect.h"
-#include "scope_type.h"
+#include "scope_object.h"
 
 namespace boc::py {
 namespace {

@@ -147,6 +147,14 @@ def test_a_scope_is_entered_once(hasty_threads: None) -> None:
         assert sorted(kind for kind, _ in outcomes) == ["", "RuntimeError", "RuntimeError"]
 
 
+def test_a_scope_ends_in_its_thread() -> None:
+    with scope() as shared:
+        (outcome,) = run_threads(lambda: caught(shared.__exit__, None, None, None))
+        assert outcome == ("RuntimeError", "a scope ends in the thread that entered it")
+        result = when()(lambda: 1)
+    assert result.result(timeout=0) == 1
+
+
 # batches --------------------------------------------------------------------------------------------------------------
 
 

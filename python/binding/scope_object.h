@@ -1,0 +1,96 @@
+// The object behind `with scope()`, and what others ask of it.
+#pragma once
+
+#include <vector>
+
+#include "cown_type.h"
+
+namespace boc::py {
+
+// Invariants
+//   A1  From __enter__ on the core scope holds a reference on the object, until the core scope is destroyed: pending
+//       behaviors report their failures to it, and whoever ends the last of them tells it so.
+//   A2  finished is set once, by whoever first sees closed and idle together; the object lets go of the core scope
+//       then. Others borrow it through Borrowed.
+struct ScopeState {
+  Mutex mutex;  // guards failures, done_behavior, done, finished; never held while Python code runs
+  std::vector<Payload*> failures;
+  PyBehavior* done_behavior = nullptr;
+  PyObject* done = nullptr;  // strong: the result of done_behavior, once asked for
+  atomic<bool> entered{false};
+  atomic<bool> left{false};
+  atomic<bool> closed{false};
+  bool finished = false;
+};
+
+struct ScopeObject {
+  PyObject_HEAD Scope* scope;  // null until entered and once finished; guarded by state->mutex
+  ScopeState* state;
+  PyObject* token;  // of the context variable, outside behaviors
+  Scope* outer;     // inside a behavior: what was current before
+  unsigned long thread;
+  bool in_behavior;
+};
+
+inline ScopeObject* scope_of(PyObject* o) noexcept {
+  return reinterpret_cast<ScopeObject*>(o);
+}
+
+// The core scope with a reference of the borrower's own; null if there is none any more, or not yet.
+class Borrowed {
+ public:
+  explicit Borrowed(ScopeObject* self) noexcept;
+  ~Borrowed();
+  Borrowed(const Borrowed&) = delete;
+  Borrowed& operator=(const Borrowed&) = delete;
+  Scope* get() const noexcept { return scope_; }
+
+ private:
+  Scope* scope_ = nullptr;
+};
+
+// The core scope behind a Python scope that can still be scheduled in. Of null: no scope of the caller's choice.
+class OpenScope {
+ public:
+  explicit OpenScope(PyObject* scope_object) noexcept;
+  bool failed() const noexcept { return failed_; }  // a RuntimeError is set
+  Scope* get() const noexcept { return borrowed_.get(); }
+
+ private:
+  Borrowed borrowed_;
+  bool failed_ = false;
+};
+
+// -1 with RuntimeError if the scope of an OpenScope has been closed meanwhile. To be asked once the behavior is counted
+// in it: then either the closing thread sees the behavior, or its scheduler sees the end.
+int refuse_closed_scope(Scope& scope);
+
+// The scope that behaviors scheduled here and now count in: the behavior's, the thread's or task's, else the root.
+Scope* current_scope();
+
+// Makes the entered scope the current one of the thread, task or behavior, and undoes that. -1 with an error.
+int enter_context(ScopeObject* self, Scope* scope);
+void leave_context(ScopeObject* self);
+
+// The object learns when its core scope becomes idle, and lives as long as that (A1).
+void attach(ScopeObject* self, Scope* scope);
+// Nobody can schedule in it by its name any more. Finished as soon as it is idle.
+void close(ScopeObject* self, Scope& scope) noexcept;
+
+// Makes `result`, of `behavior`, what the scope's `done` is, unless another thread was quicker: its cown is returned
+// then, as a new reference.
+PyObject* install_done(ScopeObject* self, PyBehavior* behavior, PyObject* result) noexcept;
+// That cown as a new reference; null if nobody has asked for it yet.
+PyObject* find_done(ScopeObject* self) noexcept;
+
+// ThreadBackend::on_failure: the scope keeps the failed result until its exit.
+void collect_failure(Scope& scope, Payload& result);
+// Raises what failed in the scope, and nobody has looked at, as an exception group. 0 if nothing did, -1 raised.
+int raise_failures(ScopeObject* self);
+// Lets go of what failed: it is reported like any other failure.
+void forget_failures(ScopeObject* self) noexcept;
+
+// Once, before the first scope. -1 with an error.
+int make_scope_variable();
+
+}  // namespace boc::py
