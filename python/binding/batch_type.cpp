@@ -64,6 +64,11 @@ PyObject* batch_exit(PyObject* self, PyObject* args) {
   if (!PyArg_ParseTuple(args, "OOO:__exit__", &type, &value, &traceback)) return nullptr;
   BatchObject* object = batch_of(self);
   Batch* batch = object->batch;
+  if (batch && batch->abandoned.load(acquire)) {
+    PyErr_SetString(PyExc_RuntimeError,
+                    "the behavior that opened this batch has ended without leaving it: nothing of it was scheduled");
+    return nullptr;
+  }
   if (batch && context().batch != batch) {
     PyErr_SetString(PyExc_RuntimeError, "a batch ends in the thread, and in the behavior, that opened it");
     return nullptr;
@@ -90,10 +95,9 @@ void batch_dealloc(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   // Entered and never left (a generator that was thrown away inside the block): nothing of it is scheduled.
   if (Batch* batch = batch_of(self)->batch) {
-    if (context().batch == batch) {  // else its thread still uses it
-      cancel_batch(*batch);
-      delete batch;
-    }
+    const bool mine = context().batch == batch;
+    if (mine) cancel_batch(*batch);
+    if (mine || batch->abandoned.load(acquire)) delete batch;  // else its thread still uses it
   }
   type->tp_free(self);
   Py_DECREF(type);
@@ -121,6 +125,12 @@ bool add_to_batch(Batch& batch, PyBehavior& behavior) noexcept {
   }
   behavior.result->batch = &batch;
   return true;
+}
+
+void abandon_batch(Batch& batch) noexcept {
+  cancel_batch(batch);
+  batch.members.clear();
+  batch.abandoned.store(true, release);
 }
 
 int add_batch_type(PyObject* module) {

@@ -4,6 +4,7 @@
 #include <new>
 #include <system_error>
 
+#include "batch_type.h"
 #include "code_info.h"
 #include "py_errors.h"
 #include "scope_object.h"
@@ -17,6 +18,11 @@ unsigned long main_thread = 0;
 
 bool on_main_thread() noexcept {
   return PyThread_get_thread_ident() == main_thread;
+}
+
+void end_what_is_open(Context& here, PyBehavior& behavior) noexcept {
+  if (here.batch) abandon_batch(*here.batch);
+  close_left_open(here.scope, behavior.scope);
 }
 
 }  // namespace
@@ -36,6 +42,7 @@ Runtime& runtime() noexcept {
 void make_runtime(PyObject* breath) {
   the_runtime = new Runtime(breath);
   the_runtime->backend().on_failure = collect_failure;
+  the_runtime->backend().on_left_open = end_what_is_open;
   main_thread = PyThread_get_thread_ident();
 }
 

@@ -148,6 +148,16 @@ void close(ScopeObject* self, Scope& scope) noexcept {
   if (scope.idle()) finish(self);
 }
 
+void close_left_open(Scope* innermost, const Scope* outer) noexcept {
+  for (Scope* scope = innermost; scope && scope != outer;) {
+    Scope* parent = scope->parent();
+    auto* self = static_cast<ScopeObject*>(scope->user_data);
+    self->state->left.store(true, relaxed);
+    close(self, *scope);  // it may be gone now
+    scope = parent;
+  }
+}
+
 PyObject* install_done(ScopeObject* self, PyBehavior* behavior, PyObject* result) noexcept {
   std::lock_guard guard(self->state->mutex);
   if (self->state->done) return Py_NewRef(self->state->done);

@@ -77,6 +77,9 @@ void attach(ScopeObject* self, Scope* scope);
 // Nobody can schedule in it by its name any more. Finished as soon as it is idle.
 void close(ScopeObject* self, Scope& scope) noexcept;
 
+// The scopes from `innermost` up to `outer` (not included), of a behavior that ends without leaving them, end with it.
+void close_left_open(Scope* innermost, const Scope* outer) noexcept;
+
 // Makes `result`, of `behavior`, what the scope's `done` is, unless another thread was quicker: its cown is returned
 // then, as a new reference.
 PyObject* install_done(ScopeObject* self, PyBehavior* behavior, PyObject* result) noexcept;

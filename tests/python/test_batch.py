@@ -7,8 +7,8 @@ import gc
 
 import bocpy
 import pytest
-from boc_testing import SHORT, caught, run_threads
-from bocpy import CancelledError, Cown, batch, quiesce, read, when, whencall
+from boc_testing import DEADLINE, SHORT, caught, run_threads
+from bocpy import CancelledError, Cown, batch, quiesce, read, start, when, whencall
 
 
 def append(*args):
@@ -307,6 +307,27 @@ def test_a_batch_that_a_behavior_never_leaves(two_workers: None) -> None:
 
     forgets.result()
     assert when(cown)(lambda cown: cown.value).result() == 1
+
+
+def test_a_batch_that_outlives_the_behavior_that_opened_it() -> None:
+    start(1)
+    kept = Cown([])
+
+    @when(kept)
+    def forgets(kept):
+        opened = batch()
+        opened.__enter__()
+        kept.value += [opened, when()(lambda: "never")]
+
+    forgets.result()
+    # The worker is not in that batch any more.
+    inner = when()(lambda: when()(lambda: "ran")).result()
+    assert inner.result(timeout=DEADLINE) == "ran"
+    opened, member = kept.result(take=True)
+    with pytest.raises(CancelledError):
+        member.result(timeout=DEADLINE)
+    with pytest.raises(RuntimeError, match="has ended without leaving it"):
+        opened.__exit__(None, None, None)
 
 
 def test_a_batch_can_be_used_again() -> None:

@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from boc_testing import SHORT, Gate, caught, output_of, run_threads
+from boc_testing import DEADLINE, SHORT, Gate, caught, output_of, run_threads
 from bocpy import Cown, quiesce, scope, wait, when
 
 if sys.version_info < (3, 11):
@@ -329,3 +329,26 @@ quiesce()
 print(cown.result(), "CancelledError" in repr(dropped.__enter__()))
 """
     assert output_of(program) == "interrupted\n['slow'] True\n"
+
+
+def test_scopes_that_a_behavior_never_leaves_end_with_it(gate: Gate, two_workers: None) -> None:
+    kept = Cown([])
+
+    @when(kept)
+    def forgets(kept):
+        outer = scope().__enter__()
+        inner = scope().__enter__()
+        when()(gate.pass_through)
+        kept.value += [outer.done, inner.done, outer, inner]
+
+    forgets.result()
+    outer_done, inner_done, outer, inner = kept.result(take=True)
+    gate.wait_arrived()
+    with pytest.raises(TimeoutError):
+        outer_done.result(timeout=SHORT)
+    gate.open()
+    assert outer_done.result(timeout=DEADLINE) is None and inner_done.result(timeout=DEADLINE) is None
+    with pytest.raises(RuntimeError, match="has ended"):
+        inner.when()(lambda: None)
+    with pytest.raises(RuntimeError, match="not entered"):
+        outer.__exit__(None, None, None)
