@@ -17,12 +17,19 @@ struct Held {
 };
 
 struct Context {
+  Context() = default;
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+  ~Context();
+
   Worker* worker = nullptr;
   PyBehavior* current = nullptr;
   Scope* scope = nullptr;  // of the current behavior, or that of a `with scope()` inside it
   Batch* batch = nullptr;
-  std::vector<Held> held;  // only outside behaviors
-  unsigned shard = 0;      // which of a site's counters this thread uses
+  // Only outside behaviors:
+  std::vector<Held> held;
+  std::vector<Scope*> scopes;  // entered and not left yet
+  unsigned shard = 0;          // which of a site's counters this thread uses
   atomic<CodeInfo*> running{nullptr};
   Cown* dead = nullptr;       // cowns to drop at the next moment when user code may run
   Cown* undropped = nullptr;  // cowns inside a cown that is being dropped
@@ -35,6 +42,20 @@ struct Context {
     return nullptr;
   }
 };
+
+// What a thread had open when it ended. Ending that runs Python code, which the end of a thread cannot: others do it,
+// when they wait for something.
+struct LeftBehind {
+  std::vector<Held> held;
+  std::vector<Scope*> scopes;
+  Batch* batch = nullptr;
+};
+
+// Moves what is open from the context to the list of what threads left behind.
+void leave_behind(Context& context) noexcept;
+// Takes the list; mostly, and then cheaply, it is empty.
+std::vector<LeftBehind> take_left_behind() noexcept;
+void left_behind_after_fork() noexcept;
 
 extern constinit thread_local Context* context_of_thread BOC_FAST_TLS;
 Context& make_context() noexcept;

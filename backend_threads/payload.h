@@ -18,11 +18,11 @@ struct Batch;
 //       those who hold it to write make safe by replace()), and write after a hold of its own (Writing).
 //   P2  failed without looked: the failure is listed in Failures until somebody looks, or it is reported.
 struct Payload : Cown, Pooled {
-  PyObject* value;              // strong
-  PyObject* origin = nullptr;   // strong; of a failed result: "name (file:line)"
-  Batch* batch = nullptr;       // the open batch of the behavior that will make this result
-  uint32_t generation;          // of the process (counts forks): a child does not touch its parent's cowns
-  atomic<uint32_t> pending{0};  // behaviors scheduled on it that have not ended, for repr
+  PyObject* value;                // strong
+  PyObject* origin = nullptr;     // strong; of a failed result: "name (file:line)"
+  atomic<Batch*> batch{nullptr};  // the open batch of the behavior that will make this result
+  uint32_t generation;            // of the process (counts forks): a child does not touch its parent's cowns
+  atomic<uint32_t> pending{0};    // behaviors scheduled on it that have not ended, for repr
   // Atomic: readers of one cown look at the same time, and repr() looks at cowns that others hold.
   atomic<bool> failed{false};
   atomic<bool> looked{false};

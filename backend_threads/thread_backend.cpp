@@ -12,14 +12,6 @@ namespace boc::py {
 
 uint32_t generation = 0;
 
-constinit thread_local Context* context_of_thread = nullptr;
-
-Context& make_context() noexcept {
-  static thread_local Context mine;
-  context_of_thread = &mine;
-  return mine;
-}
-
 namespace {
 
 // Each worker thread keeps one thread state for its life, attached between behaviors.
@@ -28,14 +20,14 @@ struct Attached {
   PyThreadState* parked = nullptr;
 };
 
-void drop_dead(Backend& backend, Context& here) noexcept {
+}  // namespace
+
+void ThreadBackend::drop_dead(Context& here) noexcept {
   while (Cown* dead = here.dead) {
     here.dead = dead->next_dead;
-    backend.drop(dead);
+    drop(dead);
   }
 }
-
-}  // namespace
 
 void ThreadBackend::worker_started(Worker& worker) {
   auto* attached = new Attached;
@@ -49,7 +41,7 @@ void ThreadBackend::worker_started(Worker& worker) {
 
 void ThreadBackend::worker_stopping(Worker& worker) noexcept {
   auto* attached = static_cast<Attached*>(worker.backend_data);
-  drop_dead(*this, context());
+  drop_dead(context());
   unregister_context(context());
   PyGILState_Release(attached->gil);
   delete attached;
@@ -138,7 +130,7 @@ void ThreadBackend::run(Worker& worker, Behavior& behavior, bool cancelled) noex
   (void)worker;
   auto& b = static_cast<PyBehavior&>(behavior);
   Context& here = context();
-  if (here.dead) drop_dead(*this, here);
+  drop_dead(here);
   for (Request& r : b.acquired()) static_cast<Payload*>(r.cown)->pending.fetch_sub(1, relaxed);
   if (cancelled) {
     cancel(b);

@@ -25,6 +25,8 @@ class ThreadBackend final : public Backend {
   PyObject* breath() const noexcept { return breath_; }
   Failures& failures() noexcept { return failures_; }
 
+  // Drops the cowns whose last reference retire() has given back on this thread.
+  void drop_dead(Context& here) noexcept;
   // Gives up the references of a behavior (Y2); it will not run.
   static void clear(PyBehavior& behavior) noexcept;
   // Stores `error` (stolen) as the outcome of the behavior.

@@ -19,8 +19,8 @@ BatchObject* batch_of(PyObject* o) noexcept {
 
 // The results are ordinary cowns from here on.
 void close_batch(Batch& batch) noexcept {
-  for (PyBehavior* b : batch.members) b->result->batch = nullptr;
-  context().batch = nullptr;
+  for (PyBehavior* b : batch.members) b->result->batch.store(nullptr, relaxed);
+  if (context().batch == &batch) context().batch = nullptr;
 }
 
 void cancel_batch(Batch& batch) noexcept {
@@ -65,8 +65,9 @@ PyObject* batch_exit(PyObject* self, PyObject* args) {
   BatchObject* object = batch_of(self);
   Batch* batch = object->batch;
   if (batch && batch->abandoned.load(acquire)) {
-    PyErr_SetString(PyExc_RuntimeError,
-                    "the behavior that opened this batch has ended without leaving it: nothing of it was scheduled");
+    PyErr_SetString(
+        PyExc_RuntimeError,
+        "the behavior or thread that opened this batch has ended without leaving it: nothing of it was scheduled");
     return nullptr;
   }
   if (batch && context().batch != batch) {
@@ -123,7 +124,7 @@ bool add_to_batch(Batch& batch, PyBehavior& behavior) noexcept {
   } catch (const std::bad_alloc&) {
     return false;
   }
-  behavior.result->batch = &batch;
+  behavior.result->batch.store(&batch, relaxed);
   return true;
 }
 

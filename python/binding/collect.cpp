@@ -44,7 +44,8 @@ void unmake(PyBehavior* b) noexcept {
 int add_request(PyBehavior* b, PyObject* cown, uint32_t flags) {
   Payload* payload = payload_of(cown);
   if (check_generation(payload) < 0) return -1;
-  if (payload->batch && payload->batch != context().batch) {
+  Batch* batch = payload->batch.load(relaxed);
+  if (batch && batch != context().batch) {
     PyErr_SetString(PyExc_RuntimeError,
                     "this cown is the result of a behavior in a batch of another thread that is still open: it can be "
                     "scheduled on when that `with batch()` block has ended");

@@ -6,6 +6,7 @@
 
 #include "batch_type.h"
 #include "code_info.h"
+#include "left_behind.h"
 #include "py_errors.h"
 #include "scope_object.h"
 #include "site.h"
@@ -156,6 +157,7 @@ bool waits_for_itself(Scope& scope) {
 
 int wait_idle(Scope& scope, double deadline, const char* what) {
   for (;;) {
+    end_left_behind();
     // Cancelled: what has not begun is dropped sometime; only what runs is worth waiting for.
     if (scope.cancelled() && !runtime().scheduler().runs_in(scope)) return 1;
     if (waits_for_itself(scope)) {
@@ -292,13 +294,10 @@ PyObject* py_close(PyObject*, PyObject*) {
   return PyBool_FromLong(runtime().close());
 }
 
-// Gives back everything this thread holds: it ends.
+// This thread ends: so does all that it has open.
 PyObject* py_release_all(PyObject*, PyObject*) {
-  auto held = std::move(context().held);
-  context().held.clear();
-  for (Held& h : held) {
-    if (--h.turn->left == 0) runtime().scheduler().finish(nullptr, *h.turn);
-  }
+  leave_behind(context());
+  end_left_behind();
   Py_RETURN_NONE;
 }
 
@@ -311,9 +310,11 @@ PyObject* py_after_fork(PyObject*, PyObject*) {
   c.scope = nullptr;
   c.batch = nullptr;
   c.held.clear();
+  c.scopes.clear();
   c.running.store(nullptr, relaxed);
   c.dead = nullptr;
   sites_after_fork();
+  left_behind_after_fork();
   runtime().failures().after_fork();  // the old runtime is left alone for ever: nothing of it can be trusted
   make_runtime(runtime().backend().breath());
   Py_RETURN_NONE;

@@ -120,14 +120,18 @@ int enter_context(ScopeObject* self, Scope* scope) {
   }
   ever_used.store(true, relaxed);
   self->token = PyContextVar_Set(current_variable, reinterpret_cast<PyObject*>(self));
-  return self->token ? 0 : -1;
+  if (!self->token) return -1;
+  c.scopes.push_back(scope);
+  return 0;
 }
 
 void leave_context(ScopeObject* self) {
+  Context& c = context();
   if (self->in_behavior) {
-    context().scope = self->outer;
+    c.scope = self->outer;
     return;
   }
+  std::erase(c.scopes, self->scope);
   PyObject* token = self->token;
   self->token = nullptr;
   int reset = PyContextVar_Reset(current_variable, token);
@@ -148,12 +152,16 @@ void close(ScopeObject* self, Scope& scope) noexcept {
   if (scope.idle()) finish(self);
 }
 
+void end_scope(Scope& scope) noexcept {
+  auto* self = static_cast<ScopeObject*>(scope.user_data);
+  self->state->left.store(true, relaxed);
+  close(self, scope);
+}
+
 void close_left_open(Scope* innermost, const Scope* outer) noexcept {
   for (Scope* scope = innermost; scope && scope != outer;) {
     Scope* parent = scope->parent();
-    auto* self = static_cast<ScopeObject*>(scope->user_data);
-    self->state->left.store(true, relaxed);
-    close(self, *scope);  // it may be gone now
+    end_scope(*scope);  // it may be gone now
     scope = parent;
   }
 }

@@ -77,6 +77,8 @@ void attach(ScopeObject* self, Scope* scope);
 // Nobody can schedule in it by its name any more. Finished as soon as it is idle.
 void close(ScopeObject* self, Scope& scope) noexcept;
 
+// The scope of a behavior or thread that ends without leaving it ends, too.
+void end_scope(Scope& scope) noexcept;
 // The scopes from `innermost` up to `outer` (not included), of a behavior that ends without leaving them, end with it.
 void close_left_open(Scope* innermost, const Scope* outer) noexcept;
 

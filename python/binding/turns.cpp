@@ -5,6 +5,7 @@
 
 #include "copy.h"
 #include "immutable.h"
+#include "left_behind.h"
 #include "runtime.h"
 
 namespace boc::py {
@@ -55,6 +56,7 @@ void abandon(Turn& turn) noexcept {
 int await_turn(Turn& turn, double timeout, const char* what) {
   const double deadline = monotonic_now() + timeout;
   while (!turn.turn.ready()) {
+    end_left_behind();
     if (waits_for_own_hold(turn)) {
       PyErr_Format(PyExc_RuntimeError,
                    "%s would wait for itself: the cown waits for a behavior that is queued behind a cown held by this "
@@ -111,8 +113,9 @@ int hold_free(const Claim& claim) {
 }  // namespace
 
 int check_usable(Payload* payload, const char* what) {
+  end_left_behind();
   if (check_generation(payload) < 0 || refuse_in_behavior(what) < 0) return -1;
-  if (payload->batch) {
+  if (payload->batch.load(relaxed)) {
     PyErr_Format(PyExc_RuntimeError,
                  "%s on the result of a behavior whose batch is still open would wait for ever: it is scheduled when "
                  "the `with batch()` block ends",
@@ -267,7 +270,7 @@ PyObject* unwrap_cown(Payload* payload) {
     }
   } else if (Held* held = c.find(payload)) {
     if (!held->reads) return take_value(payload);
-  } else if (!payload->batch) {
+  } else if (!payload->batch.load(relaxed)) {
     Claim claim{payload, false};
     Turn* turn = make_turn({&claim, 1});
     if (!turn) return nullptr;

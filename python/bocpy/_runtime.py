@@ -181,6 +181,7 @@ _interrupted_at_end = False  # Ctrl-C while the program was draining
 def _drain(*, last: bool) -> None:
     """Run everything scheduled to its end when the program ends, as concurrent.futures does."""
     global _interrupted_at_end
+    _bocpy._release_all()
     interrupted = _interrupted_at_end or _ended_by_interrupt()
     if interrupted:
         _bocpy._cancel_all()
@@ -197,7 +198,7 @@ def _drain(*, last: bool) -> None:
             interrupted = _interrupted_at_end = True
             _bocpy._cancel_all()
         except RuntimeError:
-            # This thread ends while it holds a cown that something waits for.
+            # An exit handler has taken a cown that something waits for.
             _bocpy._release_all()
 
 

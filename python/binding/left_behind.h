@@ -1,0 +1,10 @@
+// What threads leave open when they end: cowns they hold, batches, scopes.
+#pragma once
+
+namespace boc::py {
+
+// Ends all of that: cowns go on to the next, nothing of the batches is scheduled, scopes count as left. For a thread
+// that waits, as what it waits for may depend on it. May run Python code; no error must be set.
+void end_left_behind() noexcept;
+
+}  // namespace boc::py
