@@ -22,11 +22,11 @@ NEEDS_PROC = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="re
 MARGIN = 12
 
 
-def grown(source: str, **how: object) -> None:
+def grown(source: str, margin: int = MARGIN, **how: object) -> None:
     """Runs a program that prints its memory early and late, and what it did."""
     ended = run(RSS + source, **how).check(out=None)  # type: ignore[arg-type]
     early, late = map(float, ended.lines[-1].split())
-    assert late - early < MARGIN, f"{early} MiB early, {late} MiB late\n{ended}"
+    assert late - early < margin, f"{early} MiB early, {late} MiB late\n{ended}"
     assert ended.lines[:-1] == ["done"], str(ended)
 
 
@@ -204,12 +204,13 @@ def test_behaviors_that_replace_values() -> None:
             when(c)(fill)
             when(c)(drop)
         bocpy.quiesce()
-        if round == 100:  # each worker's allocator keeps a few free blocks of this size at first
+        if round == 100:
             early = rss()
     late = rss()
     print("done")
     print(early, late)
     """,
+        margin=60,  # of 800 MB; each worker's allocator may keep a dozen free blocks of this size
         workers=2,
     )
 
