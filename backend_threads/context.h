@@ -26,9 +26,8 @@ struct Context {
   PyBehavior* current = nullptr;
   Scope* scope = nullptr;  // of the current behavior, or that of a `with scope()` inside it
   Batch* batch = nullptr;
-  // Only outside behaviors:
-  std::vector<Held> held;
-  std::vector<Scope*> scopes;  // entered and not left yet
+  std::vector<Held> held;      // only outside behaviors
+  std::vector<Scope*> scopes;  // entered and not left yet, the inner ones last
   unsigned shard = 0;          // which of a site's counters this thread uses
   atomic<CodeInfo*> running{nullptr};
   Cown* dead = nullptr;       // cowns to drop at the next moment when user code may run
@@ -43,8 +42,8 @@ struct Context {
   }
 };
 
-// What a thread had open when it ended. Ending that runs Python code, which the end of a thread cannot: others do it,
-// when they wait for something.
+// What a thread, or a behavior, had open when it ended. Ending that runs Python code, which the end of a thread cannot:
+// others do it, when they wait for something.
 struct LeftBehind {
   std::vector<Held> held;
   std::vector<Scope*> scopes;

@@ -120,7 +120,7 @@ void ThreadBackend::call(Context& here, PyBehavior& b) noexcept {
   if (process != generation) end_forked_child(value);
   store(b, value);
   clear(b);  // may run destructors, which still belong to this behavior
-  if (here.batch || here.scope != b.scope) on_left_open(here, b);
+  if (here.batch || !here.scopes.empty()) on_left_open(here);
   here.running.store(nullptr, relaxed);
   here.current = nullptr;
   here.scope = nullptr;

@@ -36,7 +36,7 @@ class ThreadBackend final : public Backend {
   // Called for a behavior that failed in an explicit scope, so that the scope can collect it.
   void (*on_failure)(Scope& scope, Payload& result) = nullptr;
   // Called at the end of a behavior that has not left a batch or scope of its own.
-  void (*on_left_open)(Context& here, PyBehavior& behavior) noexcept = nullptr;
+  void (*on_left_open)(Context& here) noexcept = nullptr;
 
  private:
   void call(Context& here, PyBehavior& behavior) noexcept;

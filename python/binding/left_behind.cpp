@@ -19,4 +19,9 @@ void end_left_behind() noexcept {
   if (!all.empty()) runtime().backend().drop_dead(context());
 }
 
+void end_open(Context& c) noexcept {
+  leave_behind(c);
+  end_left_behind();
+}
+
 }  // namespace boc::py

@@ -4,7 +4,6 @@
 #include <new>
 #include <system_error>
 
-#include "batch_type.h"
 #include "code_info.h"
 #include "left_behind.h"
 #include "py_errors.h"
@@ -19,11 +18,6 @@ unsigned long main_thread = 0;
 
 bool on_main_thread() noexcept {
   return PyThread_get_thread_ident() == main_thread;
-}
-
-void end_what_is_open(Context& here, PyBehavior& behavior) noexcept {
-  if (here.batch) abandon_batch(*here.batch);
-  close_left_open(here.scope, behavior.scope);
 }
 
 }  // namespace
@@ -43,7 +37,7 @@ Runtime& runtime() noexcept {
 void make_runtime(PyObject* breath) {
   the_runtime = new Runtime(breath);
   the_runtime->backend().on_failure = collect_failure;
-  the_runtime->backend().on_left_open = end_what_is_open;
+  the_runtime->backend().on_left_open = end_open;
   main_thread = PyThread_get_thread_ident();
 }
 
@@ -296,8 +290,7 @@ PyObject* py_close(PyObject*, PyObject*) {
 
 // This thread ends: so does all that it has open.
 PyObject* py_release_all(PyObject*, PyObject*) {
-  leave_behind(context());
-  end_left_behind();
+  end_open(context());
   Py_RETURN_NONE;
 }
 

@@ -114,24 +114,23 @@ int enter_context(ScopeObject* self, Scope* scope) {
   self->thread = PyThread_get_thread_ident();
   self->in_behavior = c.current != nullptr;
   if (self->in_behavior) {
-    self->outer = c.scope;
     c.scope = scope;
-    return 0;
+  } else {
+    ever_used.store(true, relaxed);
+    self->token = PyContextVar_Set(current_variable, reinterpret_cast<PyObject*>(self));
+    if (!self->token) return -1;
   }
-  ever_used.store(true, relaxed);
-  self->token = PyContextVar_Set(current_variable, reinterpret_cast<PyObject*>(self));
-  if (!self->token) return -1;
   c.scopes.push_back(scope);
   return 0;
 }
 
 void leave_context(ScopeObject* self) {
   Context& c = context();
+  std::erase(c.scopes, self->scope);  // mostly the last, but an outer one may be left first
   if (self->in_behavior) {
-    c.scope = self->outer;
+    c.scope = c.scopes.empty() ? c.current->scope : c.scopes.back();
     return;
   }
-  std::erase(c.scopes, self->scope);
   PyObject* token = self->token;
   self->token = nullptr;
   int reset = PyContextVar_Reset(current_variable, token);
@@ -156,14 +155,6 @@ void end_scope(Scope& scope) noexcept {
   auto* self = static_cast<ScopeObject*>(scope.user_data);
   self->state->left.store(true, relaxed);
   close(self, scope);
-}
-
-void close_left_open(Scope* innermost, const Scope* outer) noexcept {
-  for (Scope* scope = innermost; scope && scope != outer;) {
-    Scope* parent = scope->parent();
-    end_scope(*scope);  // it may be gone now
-    scope = parent;
-  }
 }
 
 PyObject* install_done(ScopeObject* self, PyBehavior* behavior, PyObject* result) noexcept {

@@ -27,7 +27,6 @@ struct ScopeObject {
   PyObject_HEAD Scope* scope;  // null until entered and once finished; guarded by state->mutex
   ScopeState* state;
   PyObject* token;  // of the context variable, outside behaviors
-  Scope* outer;     // inside a behavior: what was current before
   unsigned long thread;
   bool in_behavior;
 };
@@ -79,8 +78,6 @@ void close(ScopeObject* self, Scope& scope) noexcept;
 
 // The scope of a behavior or thread that ends without leaving it ends, too.
 void end_scope(Scope& scope) noexcept;
-// The scopes from `innermost` up to `outer` (not included), of a behavior that ends without leaving them, end with it.
-void close_left_open(Scope* innermost, const Scope* outer) noexcept;
 
 // Makes `result`, of `behavior`, what the scope's `done` is, unless another thread was quicker: its cown is returned
 // then, as a new reference.

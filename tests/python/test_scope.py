@@ -331,6 +331,22 @@ print(cown.result(), "CancelledError" in repr(dropped.__enter__()))
     assert output_of(program) == "interrupted\n['slow'] True\n"
 
 
+def test_scopes_of_a_behavior_left_in_another_order(two_workers: None) -> None:
+    @when()
+    def crosses():
+        outer, inner = scope(), scope()
+        outer.__enter__()
+        inner.__enter__()
+        outer.__exit__(None, None, None)
+        in_inner = when()(lambda: "in inner")
+        inner.__exit__(None, None, None)
+        return in_inner, inner.done, when()(lambda: "in none")
+
+    in_inner, inner_done, in_none = crosses.result(take=True)
+    assert (in_inner.result(timeout=DEADLINE), in_none.result(timeout=DEADLINE)) == ("in inner", "in none")
+    assert inner_done.result(timeout=DEADLINE) is None
+
+
 def test_scopes_that_a_behavior_never_leaves_end_with_it(gate: Gate, two_workers: None) -> None:
     kept = Cown([])
 
