@@ -59,7 +59,8 @@ uint32_t grant_first(Request& first, Outcome& outcome) noexcept {
 
 // The frequent case of schedule(). Nobody can count such a behavior down while its scheduler is at work, so that needs
 // no count of its own (B1).
-void schedule_single(Behavior& behavior, Request& request, Outcome& outcome) noexcept {
+void schedule_single(Behavior& behavior, Outcome& outcome) noexcept {
+  Request& request = behavior.requests[0];
   behavior.countdown.store(1, relaxed);  // released by the exchange
   if (acquire_chain(request, request, true) && grant_first(request, outcome)) outcome.ready.push(&behavior);
 }
@@ -99,7 +100,7 @@ void hold_result(Behavior& behavior, Cown* result) noexcept {
 
 void schedule(Behavior& behavior, Outcome& outcome) noexcept {
   auto all = behavior.acquired();
-  if (all.size() == 1 && behavior.countdown.load(relaxed) == 2) return schedule_single(behavior, all[0], outcome);
+  if (all.size() == 1 && behavior.countdown.load(relaxed) == 2) return schedule_single(behavior, outcome);
   uint32_t done = 1;  // the scheduler's own count (B1), and what it is granted: one step down for all
   for (Request& r : all) {
     if (!r.duplicate()) r.granted = acquire_chain(r, r);

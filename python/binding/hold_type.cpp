@@ -15,8 +15,7 @@ struct HoldObject {
   PyObject_HEAD PyObject* cowns;  // tuple of cowns and read(cown)s, flattened
   PyObject* given;                // what `as` gets: tuple of cowns
   double timeout;
-  atomic<bool> entered;
-  atomic<unsigned long> thread;  // that holds them
+  atomic<unsigned long> thread;  // that has entered it; 0: none
 };
 
 HoldObject* hold_of(PyObject* o) noexcept {
@@ -95,26 +94,25 @@ int find_claims(HoldObject* hold, std::vector<Claim>& claims) {
 
 PyObject* hold_enter(PyObject* self, PyObject*) {
   HoldObject* hold = hold_of(self);
-  if (hold->entered.exchange(true)) {
+  unsigned long none = 0;
+  if (!hold->thread.compare_exchange_strong(none, PyThread_get_thread_ident())) {
     PyErr_SetString(PyExc_RuntimeError, "this hold() is entered already: make a new one for each `with`");
     return nullptr;
   }
   std::vector<Claim> claims;
   if (find_claims(hold, claims) < 0 || hold_all(claims, hold->timeout, "hold()") < 0) {
-    hold->entered.store(false, relaxed);
+    hold->thread.store(0, relaxed);
     return nullptr;
   }
-  hold->thread.store(PyThread_get_thread_ident(), relaxed);
   return Py_NewRef(hold->given);
 }
 
 PyObject* hold_exit(PyObject* self, PyObject*) {
   HoldObject* hold = hold_of(self);
-  if (!hold->entered.load(relaxed) || hold->thread.load(relaxed) != PyThread_get_thread_ident()) {
+  if (hold->thread.load(relaxed) != PyThread_get_thread_ident()) {
     PyErr_SetString(PyExc_RuntimeError, "this thread has not entered this hold()");
     return nullptr;
   }
-  hold->thread.store(0, relaxed);
   std::vector<Payload*> done;
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(hold->cowns); ++i) {
     Payload* payload = payload_of(PyTuple_GET_ITEM(PyTuple_GET_ITEM(hold->cowns, i), 0));
@@ -122,7 +120,7 @@ PyObject* hold_exit(PyObject* self, PyObject*) {
     done.push_back(payload);
     if (Held* held = context().find(payload)) give_back(*held);
   }
-  hold->entered.store(false, release);  // partner: the exchange in hold_enter()
+  hold->thread.store(0, release);  // partner: the exchange in hold_enter()
   Py_RETURN_FALSE;
 }
 

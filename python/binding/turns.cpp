@@ -82,6 +82,14 @@ int await_turn(Turn& turn, double timeout, const char* what) {
   return 0;
 }
 
+// Waits in the queues until the thread holds the cowns. Null with an error.
+Turn* take_turn(std::span<const Claim> cowns, double timeout, const char* what) {
+  Turn* turn = make_turn(cowns);
+  if (!turn) return nullptr;
+  runtime().scheduler().schedule(nullptr, *turn);
+  return await_turn(*turn, timeout, what) < 0 ? nullptr : turn;
+}
+
 void keep(Turn& turn) {
   for (Request& r : turn.acquired()) {
     if (r.duplicate()) continue;
@@ -137,10 +145,8 @@ int hold_all(std::span<const Claim> cowns, double timeout, const char* what) {
   auto& held = context().held;
   if (held.empty()) {
     if (cowns.empty()) return 0;
-    Turn* turn = make_turn(cowns);
+    Turn* turn = take_turn(cowns, timeout, what);
     if (!turn) return -1;
-    runtime().scheduler().schedule(nullptr, *turn);
-    if (await_turn(*turn, timeout, what) < 0) return -1;
     keep(*turn);
     return 0;
   }
@@ -164,10 +170,7 @@ int hold_all(std::span<const Claim> cowns, double timeout, const char* what) {
 Turn* take_in_window(Payload* payload) {
   constexpr double PATIENCE = 1.0;  // seconds: others in the window have it for an instant
   const Claim claim{payload, false};
-  Turn* turn = make_turn({&claim, 1});
-  if (!turn) return nullptr;
-  runtime().scheduler().schedule(nullptr, *turn);
-  if (await_turn(*turn, PATIENCE, "an assignment") == 0) {
+  if (Turn* turn = take_turn({&claim, 1}, PATIENCE, "an assignment")) {
     if (runtime().open_access()) return turn;
     runtime().scheduler().finish(nullptr, *turn);
   } else if (!PyErr_ExceptionMatches(PyExc_TimeoutError)) {
@@ -248,10 +251,8 @@ PyObject* cown_result(PyObject* self, PyObject* args, PyObject* kwargs) {
     return result_of(payload, take);
   }
   Claim claim{payload, !take};
-  Turn* turn = make_turn({&claim, 1});
+  Turn* turn = take_turn({&claim, 1}, seconds, "result()");
   if (!turn) return nullptr;
-  runtime().scheduler().schedule(nullptr, *turn);
-  if (await_turn(*turn, seconds, "result()") < 0) return nullptr;
   PyObject* result = result_of(payload, take);
   PyObject* raised = result ? nullptr : take_exception();
   runtime().scheduler().finish(nullptr, *turn);
