@@ -7,41 +7,52 @@
 
 namespace boc {
 
-Scheduler::Scheduler(Backend& backend) : backend_(backend), root_(new Scope(nullptr)) {}
+Scheduler::Scheduler(Backend& backend) : backend_(backend), homes_(backend.has_homes()), root_(new Scope(nullptr)) {}
 
 Scheduler::~Scheduler() {
   if (running()) {
     root_->cancel();
     while (!try_stop()) root_->wait_for(std::chrono::milliseconds(50));
   }
+  end();
   root_->unref();
 }
 
 void Scheduler::start(unsigned workers) {
-  workers_.clear();
+  if (homes_) return start_kept(workers);
+  count_.store(0, relaxed);
+  roster_.clear();
   idle_.reserve(workers);
   quit_.store(false, relaxed);
-  begun_ = 0;
-  start_error_ = nullptr;
   try {
-    for (unsigned i = 0; i < workers; ++i) workers_.push_back(std::make_unique<Worker>(*this, i, workers == 1));
-    for (auto& worker : workers_) worker->thread_ = std::thread(&Worker::loop, worker.get());
-    std::unique_lock lock(start_mutex_);
-    started_.wait(lock, [&] { return begun_ == workers; });
-    if (start_error_) std::rethrow_exception(std::exchange(start_error_, nullptr));
+    Roster::Owned made;
+    for (unsigned i = 0; i < workers; ++i) made.push_back(std::make_unique<Worker>(*this, i, workers == 1));
+    roster_.add(made);
+    count_.store(workers, relaxed);
+    for (Worker* worker : roster_.list()) worker->thread_ = std::thread(&Worker::loop, worker);
+    await_reports(workers);
   } catch (...) {
     join_workers();
-    workers_.clear();
+    count_.store(0, relaxed);
+    roster_.clear();
+    reports_ = 0;
     throw;
   }
   state_.store(RUNNING, seq_cst);
 }
 
-void Scheduler::worker_began(std::exception_ptr error) noexcept {
+void Scheduler::report(std::exception_ptr error) noexcept {
   std::lock_guard lock(start_mutex_);
-  ++begun_;
+  ++reports_;
   if (error && !start_error_) start_error_ = std::move(error);
   started_.notify_one();
+}
+
+void Scheduler::await_reports(unsigned count) {
+  std::unique_lock lock(start_mutex_);
+  started_.wait(lock, [&] { return reports_ == count; });
+  reports_ = 0;
+  if (start_error_) std::rethrow_exception(std::exchange(start_error_, nullptr));
 }
 
 bool Scheduler::try_stop() {
@@ -50,23 +61,43 @@ bool Scheduler::try_stop() {
     state_.store(RUNNING, seq_cst);
     return false;
   }
-  join_workers();
+  if (homes_) {
+    dismiss(worker_count());
+  } else {
+    join_workers();
+  }
   state_.store(STOPPED, seq_cst);
   pool_trim();
   return true;
 }
 
 void Scheduler::stop_for_good() noexcept {
-  state_.store(STOPPED, seq_cst);
-  join_workers();
+  const bool ran = state_.exchange(STOPPED, seq_cst) == RUNNING;
+  if (!homes_) return join_workers();
+  if (!ran) return;
+  // What one worker ends may be fixed to another, so none of them can tell alone. Nothing new comes, and so it is over
+  // once it is quiet.
+  while (!all_quiet()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  dismiss(worker_count());
 }
 
 bool Scheduler::runs_in(const Scope& scope) noexcept {
-  if (&scope == root_) return running() && (has_work() || !idle_.all_asleep(workers_.size()));
-  for (auto& worker : workers_) {
+  if (&scope == root_) return running() && !all_quiet();
+  for (Worker* worker : roster_.list()) {
     if (worker->running_.within(scope)) return true;
   }
   return main_running_.within(scope);
+}
+
+bool Scheduler::all_quiet() const noexcept {
+  const Roster::List& workers = roster_.list();
+  if (has_work() || !idle_.all_asleep(workers.size())) return false;
+  if (!homes_) return true;
+  for (Worker* worker : workers) {
+    if (!worker->nothing_local()) return false;
+  }
+  // Again: a worker may have been on the list, about to find what was sent to it alone, when the list was looked at.
+  return idle_.all_asleep(workers.size());
 }
 
 bool Scheduler::run_in_scope(Worker& worker, Behavior& behavior, Running& running) noexcept {
@@ -87,7 +118,7 @@ void Scheduler::join_workers() noexcept {
   quit_.store(true, release);
   full_fence();  // partner: announce_sleep(), after which workers look at stopping()
   idle_.notify_all();
-  for (auto& worker : workers_) {
+  for (Worker* worker : roster_.list()) {
     if (worker->thread_.joinable()) worker->thread_.join();
   }
   rescue_leftovers();
@@ -95,7 +126,7 @@ void Scheduler::join_workers() noexcept {
 
 void Scheduler::rescue_leftovers() noexcept {
   // A destructor that ran in worker_stopping() may have scheduled something.
-  for (auto& worker : workers_) {
+  for (Worker* worker : roster_.list()) {
     while (Behavior* behavior = worker->queue_.pop()) injector_.push(behavior);
     worker->give_credits_back();
   }
@@ -103,7 +134,7 @@ void Scheduler::rescue_leftovers() noexcept {
 
 bool Scheduler::has_work() const noexcept {
   if (!injector_.empty()) return true;
-  for (auto& worker : workers_) {
+  for (Worker* worker : roster_.list()) {
     if (!worker->queue_.empty()) return true;
   }
   return false;
@@ -219,12 +250,14 @@ void Scheduler::flush(Worker* here, Outcome& outcome) noexcept {
   if (here) {
     here->enqueue(outcome.ready);
   } else {
-    while (Behavior* b = outcome.ready.pop()) {
-      injector_.push(b);
-      notify();
-    }
+    while (Behavior* b = outcome.ready.pop()) homes_ ? dispatch(*b) : inject(*b);
   }
   drop(outcome.dead);
+}
+
+void Scheduler::inject(Behavior& behavior) noexcept {
+  injector_.push(&behavior);
+  notify();
 }
 
 bool Scheduler::drop_silently(const Outcome& outcome) noexcept {

@@ -7,30 +7,46 @@
 
 namespace boc {
 
+Worker::Worker(Scheduler& scheduler, unsigned index, bool alone) noexcept
+    : scheduler_(scheduler), index_(index), homes_(scheduler.homes_), alone_(alone) {}
+
 void Worker::loop() noexcept {
-  try {
-    scheduler_.backend_.worker_started(*this);
-    scheduler_.worker_began(nullptr);
-  } catch (...) {
-    scheduler_.worker_began(std::current_exception());
-    return;
-  }
-  for (;;) {
-    Behavior* behavior = run_local();
-    if (!behavior) behavior = steal();
-    if (!behavior) behavior = park();
-    if (!behavior) break;
-    execute(*behavior);
-  }
-  BOC_INVARIANT(queue_.empty() && next_ == nullptr && credits_ == 0, "W2");
+  if (!begin_period(&Backend::worker_started)) return;
+  work<false>();
+  BOC_INVARIANT(queue_.empty(), "W2");
   scheduler_.backend_.worker_stopping(*this);
 }
 
+bool Worker::begin_period(void (Backend::*begin)(Worker&)) noexcept {
+  try {
+    (scheduler_.backend_.*begin)(*this);
+    scheduler_.report(nullptr);
+    return true;
+  } catch (...) {
+    scheduler_.report(std::current_exception());
+    return false;
+  }
+}
+
+template <bool HOMES>
+void Worker::work() noexcept {
+  for (;;) {
+    Behavior* behavior = run_local<HOMES>();
+    if (!behavior) behavior = steal();
+    if (!behavior) behavior = HOMES ? park_with_homes() : park();
+    if (!behavior) break;
+    execute<HOMES>(*behavior);
+  }
+  BOC_INVARIANT(next_ == nullptr && credits_ == 0, "W2");
+}
+
+template <bool HOMES>
 Behavior* Worker::run_local() noexcept {
+  if (HOMES && scheduler_.backend_.has_errands(*this)) run_errands();
   if (++tick_ % INJECTOR_PERIOD == 0) {
     // Its own work must not keep what came from outside waiting.
     if (Behavior* behavior = take_from_injector()) {
-      if (next_) queue_.push(std::exchange(next_, nullptr));
+      put_next_back();
       offer();
       return behavior;
     }
@@ -39,18 +55,23 @@ Behavior* Worker::run_local() noexcept {
   if (next_) {
     Behavior* behavior = next_;
     next_ = nullptr;
-    if (++streak_ < STREAK_CAP || queue_.empty()) {
+    if (++streak_ < STREAK_CAP || (HOMES ? nothing_local() : queue_.empty())) {
       stats_.from_next.add();
       return behavior;
     }
     stats_.streaks_cut.add();
-    queue_.push(behavior);
+    queue_for(*behavior).push(behavior);
     offer();
   }
   streak_ = 0;
-  Behavior* behavior = queue_.pop();
+  Behavior* behavior = HOMES ? pop_local() : queue_.pop();
   if (behavior) stats_.from_queue.add();
   return behavior;
+}
+
+void Worker::put_next_back() noexcept {
+  if (next_) queue_for(*next_).push(next_);
+  next_ = nullptr;
 }
 
 Behavior* Worker::take_from_injector() noexcept {
@@ -74,15 +95,16 @@ Behavior* Worker::take_from_injector() noexcept {
 
 Behavior* Worker::search() noexcept {
   // Its own queue too: giving credits back may have ended a scope, and with that made something ready here.
-  if (Behavior* behavior = queue_.pop()) {
+  if (Behavior* behavior = homes_ ? pop_local() : queue_.pop()) {
     stats_.from_queue.add();
     return behavior;
   }
   if (Behavior* behavior = take_from_injector()) return behavior;
-  const unsigned n = scheduler_.worker_count();
+  const Roster::List& workers = scheduler_.roster_.list();
+  const unsigned n = static_cast<unsigned>(workers.size());
   for (unsigned i = 0; i < n; ++i) {
     victim_ = (victim_ + 1) % n;
-    Worker& victim = *scheduler_.workers_[victim_];
+    Worker& victim = *workers[victim_];
     if (&victim == this) continue;
     stats_.steal_attempts.add();
     if (size_t taken = victim.queue_.steal(queue_, 64)) {
@@ -92,11 +114,12 @@ Behavior* Worker::search() noexcept {
       stats_.steal_failures.add();
     }
   }
-  return nullptr;
+  return homes_ ? steal_heavy() : nullptr;
 }
 
 void Worker::end_search() noexcept {
-  if (scheduler_.idle_.end_search() && scheduler_.has_work()) offer();
+  if (!scheduler_.idle_.end_search()) return;
+  if (scheduler_.has_work() || (homes_ && scheduler_.has_heavy())) offer();
 }
 
 void Worker::offer() noexcept {
@@ -136,12 +159,19 @@ Behavior* Worker::park() noexcept {
   }
 }
 
+template <bool HOMES>
 void Worker::execute(Behavior& behavior) noexcept {
   Scope* scope = behavior.scope;
   if (scope != credit_scope_) give_credits_back();  // W2: its body may take long
   stats_.executed.add();
   if (Request* result = behavior.result_request()) prefetch(result->cown);  // used when the body has ended
-  if (scheduler_.run_in_scope(*this, behavior, running_)) stats_.cancelled.add();
+  if constexpr (HOMES) {
+    const Scheduler::Ending ending = scheduler_.enter_and_run(*this, behavior, running_);
+    if (ending == Scheduler::Ending::REFUSED) return send_on(behavior);
+    if (ending == Scheduler::Ending::DROPPED) stats_.cancelled.add();
+  } else if (scheduler_.run_in_scope(*this, behavior, running_)) {
+    stats_.cancelled.add();
+  }
   Outcome outcome;
   release_requests(behavior, outcome);
   scheduler_.backend_.retire(behavior);
@@ -149,11 +179,17 @@ void Worker::execute(Behavior& behavior) noexcept {
   if (outcome.dead && !scheduler_.drop_silently(outcome)) {
     enqueue(outcome.ready);  // W1: dropping a payload may run user code
     scheduler_.drop(outcome.dead);
+  } else if constexpr (HOMES) {
+    send_out(outcome.ready, true);
   } else {
     keep_next(outcome.ready);
   }
   count_out(scope);
 }
+
+// For kept.cpp. (That they are two is worth 5 ns per behavior to backends without homes.)
+template void Worker::work<true>() noexcept;
+template void Worker::execute<true>(Behavior&) noexcept;
 
 void Worker::keep_next(BehaviorList& ready) noexcept {
   if (ready.empty()) return;
@@ -164,6 +200,8 @@ void Worker::keep_next(BehaviorList& ready) noexcept {
 
 void Worker::enqueue(BehaviorList& ready) noexcept {
   if (ready.empty()) return;
+  if (homes_) [[unlikely]]
+    return send_out(ready, false);
   size_t count = 0;
   for (Behavior* b = ready.first; b; b = b->next) ++count;
   stats_.scheduled.add(count);

@@ -117,3 +117,46 @@ TEST(idle, no_wake_up_is_lost) {
   });
   CHECK_EQ(taken.load(), PRODUCERS * each);
 }
+
+TEST(idle, wakes_one_by_name) {
+  IdleSet idle;
+  idle.reserve(3);
+  Parker a, b, rests;
+  CHECK(!idle.wake(a));  // it does not sleep
+  idle.begin_search();
+  idle.begin_search();
+  idle.announce_sleep(a);
+  idle.announce_sleep(b);
+  idle.announce_rest(rests);
+  CHECK(idle.all_asleep(3));
+  CHECK(idle.wake(a));
+  CHECK(!idle.wake(a));  // once (I3)
+  CHECK(a.park_for(1h));
+  CHECK(!idle.notify_one());  // it counts as searching
+  CHECK(idle.end_search());
+  CHECK(idle.notify_one());
+  CHECK(b.park_for(1h));
+  CHECK(idle.end_search());
+  CHECK(!idle.notify_one());  // I4: not for who rests
+  idle.notify_all();
+  CHECK(!rests.park_for(0ns));
+  CHECK(idle.wake(rests));
+  CHECK(rests.park_for(1h));
+  CHECK(!idle.all_asleep(1));
+  idle.begin_search();
+  CHECK(idle.end_search());  // nor has it been counted as searching
+}
+
+TEST(idle, a_rest_called_off_leaves_no_permit) {
+  IdleSet idle;
+  idle.reserve(1);
+  Parker parker;
+  idle.announce_rest(parker);
+  idle.cancel_rest(parker);
+  CHECK(!idle.wake(parker));
+  idle.announce_rest(parker);
+  CHECK(idle.wake(parker));
+  idle.cancel_rest(parker);
+  CHECK(!parker.park_for(0ns));
+  CHECK(idle.all_asleep(0));
+}

@@ -8,12 +8,20 @@ namespace boc {
 
 class Worker;
 
-// All calls about one worker come from that worker's thread, but for drop() and failed_start(), which come from any.
+// Where a ready behavior should run. Neither fixed nor heavy: a mere preference.
+struct Place {
+  int worker = -1;     // index of a kept worker, -1: anywhere
+  bool fixed = false;  // only there: it is never stolen
+  bool heavy = false;  // moving its values costs much: stolen only from a worker that is stuck with one behavior
+};
+
+// All calls about one worker come from that worker's thread, but for drop() and place(), which come from any.
 class Backend {
  public:
   virtual ~Backend() = default;
 
-  // First and last call of a worker's thread.
+  // First and last call of a worker's thread. With homes: at the beginning of its first period, and at the end of each.
+  // May throw: start() fails with that; nothing more is called for this worker then.
   virtual void worker_started(Worker& worker) = 0;
   virtual void worker_stopping(Worker& worker) noexcept = 0;
 
@@ -33,6 +41,27 @@ class Backend {
   virtual bool drops_silently(const Cown& dead) noexcept = 0;
   // Now and then between behaviors (every few hundred looks for one): a chance to let others in.
   virtual void breathe(Worker& worker) noexcept = 0;
+
+  // Homes: values live with workers, so it matters where a behavior runs, and the workers' threads are kept from one
+  // period (start to stop) to the next. Asked once, when the scheduler is made; all below is used only if it is true.
+  virtual bool has_homes() const noexcept { return false; }
+
+  // Called by whoever dispatches a behavior of Lane::WORKERS, on any thread, once it holds its cowns. Must not block.
+  // A worker that has no part in this period runs what is fixed to it; for all else it counts as "anywhere".
+  virtual Place place(const Behavior&) noexcept { return {}; }
+  // The last step before run(), left out if it is cancelled. False: it belongs elsewhere after all, and is dispatched
+  // anew; place() must say so then, or it comes straight back.
+  virtual bool enter(Worker&, Behavior&) noexcept { return true; }
+  // What others want of a worker between two behaviors or out of a sleep, in a period or not. Whoever posts an errand
+  // calls Worker::nudge() after that. has_errands() is asked each time: one load, acquire if what it finds is more than
+  // a flag.
+  virtual bool has_errands(const Worker&) const noexcept { return false; }
+  // May run user code, may schedule.
+  virtual void run_errands(Worker&) noexcept {}
+  // A kept worker begins another period. May throw, as worker_started(): start() fails, the worker is kept.
+  virtual void worker_resumed(Worker&) {}
+  // The last call of a kept worker's thread: Scheduler::end(), or a start() that failed when the worker was new.
+  virtual void worker_ending(Worker&) noexcept {}
 };
 
 }  // namespace boc

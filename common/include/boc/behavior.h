@@ -88,6 +88,10 @@ struct Behavior {
   atomic<uint32_t> countdown{1};
   Lane lane = Lane::WORKERS;
   bool has_result = false;  // requests[request_count] is then the result's
+  // Where it was last sent (Backend::place), written by its dispatcher before it is queued. Only with homes.
+  int16_t home = -1;   // index of a worker, -1: anywhere
+  bool fixed = false;  // P1
+  bool heavy = false;  // P2
 
   Behavior() = default;
   Behavior(const Behavior&) = delete;

@@ -1,4 +1,5 @@
-// A worker: one thread that runs behaviors. Its loop has three verbs: run_local, steal, park.
+// A worker: one thread that runs behaviors. Its loop has three verbs: run_local, steal, park. With homes the thread is
+// kept when the scheduler stops, and rests between the periods in which it works.
 #pragma once
 
 #include <thread>
@@ -10,16 +11,22 @@
 
 namespace boc {
 
+class Backend;
 class Scheduler;
 
 // Invariants
 //   W1  next_ is the worker's alone and is empty whenever user code runs: what waits can always be stolen.
 //   W2  Credits (S1) belong to one scope at a time. They are given back before the worker runs a behavior of another
-//       scope, or looks for work elsewhere: who waits for the scope must not wait for that.
+//       scope, looks for work elsewhere, or runs errands: who waits for the scope must not wait for that.
+//   W3  With homes, asleep_ is set before a sleep or rest is announced. Whoever has something for this one worker (an
+//       errand, a behavior, an order) publishes it, then looks at asleep_; the worker announces, then looks at all
+//       these. Each has a full fence in between: no nudge is lost, and a worker that is awake costs no lock.
+//   P1  A fixed behavior is in its home's fixed_ or next_, and nowhere else: only its home takes it from there.
+//   P2  A heavy behavior in heavy_ is taken by another worker only if this one has been stuck for a while. Meanwhile
+//       somebody watches if anybody is idle: one sleeper with a time limit (Scheduler::watched_), the others without.
 class Worker {
  public:
-  Worker(Scheduler& scheduler, unsigned index, bool alone = false) noexcept
-      : scheduler_(scheduler), index_(index), alone_(alone) {}
+  Worker(Scheduler& scheduler, unsigned index, bool alone = false) noexcept;
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
@@ -33,6 +40,9 @@ class Worker {
   void count_in(Scope& scope) noexcept;
   // Ready behaviors found while user code runs: into the queue, where others can take them.
   void enqueue(BehaviorList& ready) noexcept;
+  // With homes, any thread, after an errand was posted: the worker looks at its errands soon, also if it sleeps, rests
+  // or has no part in the period. Never blocks for longer than a list of sleepers is locked.
+  void nudge() noexcept { wake(); }
 
  private:
   friend class Scheduler;
@@ -41,34 +51,85 @@ class Worker {
   static constexpr unsigned INJECTOR_PERIOD = 61;  // a look at the injector every so many behaviors
   static constexpr unsigned BREATH_PERIOD = 256;
   static constexpr int64_t CREDIT_BLOCK = 64;
+  static constexpr std::chrono::nanoseconds STUCK_AFTER = std::chrono::microseconds(200);
+  static constexpr std::chrono::nanoseconds FIRST_PAUSE = std::chrono::microseconds(300);  // of who watches, and then
+  static constexpr std::chrono::nanoseconds LAST_PAUSE = std::chrono::microseconds(2400);  // twice as long each time
+  static constexpr uint64_t NOTHING_SEEN = ~uint64_t{0};
+
+  // What a kept worker is to do (K2).
+  enum class Order : uint8_t { REST, PREPARE, RUN, END };
 
   void loop() noexcept;  // the thread
+  template <bool HOMES>
+  void work() noexcept;  // until the scheduler stops
+  template <bool HOMES>
   Behavior* run_local() noexcept;
   Behavior* steal() noexcept;
   Behavior* park() noexcept;  // null: the scheduler stops
 
+  void put_next_back() noexcept;  // into the queue
   Behavior* take_from_injector() noexcept;
   Behavior* search() noexcept;
   void end_search() noexcept;
   void offer() noexcept;  // wakes another worker, if need be, for what was put into the queue
+  template <bool HOMES>
   void execute(Behavior& behavior) noexcept;
   void keep_next(BehaviorList& ready) noexcept;
   void count_out(Scope* scope) noexcept;
   void give_credits_back() noexcept;
 
+  // With homes (placing.cpp).
+  WorkQueue& queue_for(const Behavior& b) noexcept { return b.fixed ? fixed_ : b.heavy ? heavy_ : queue_; }
+  bool nothing_local() const noexcept { return queue_.empty() && fixed_.empty() && heavy_.empty(); }
+  Behavior* pop_local() noexcept;
+  Behavior* steal_heavy() noexcept;
+  Behavior* park_with_homes() noexcept;
+  void sleep(std::chrono::nanoseconds& pause) noexcept;
+  bool must_not_sleep() const noexcept;
+  void send_on(Behavior& refused) noexcept;
+  void send_out(BehaviorList& ready, bool keep) noexcept;  // each to its place; `keep`: one into the next slot
+  void receive(Behavior& behavior) noexcept;               // any thread
+  bool wake() noexcept;                                    // any thread; false: it is awake, or about to be
+  bool stuck() noexcept;                                   // any thread
+  void run_errands() noexcept;
+  void end_sleep() noexcept;
+  bool watch() noexcept;
+  void end_watch() noexcept;
+
+  // Kept (kept.cpp).
+  void live() noexcept;  // the thread
+  bool begin_period(void (Backend::*begin)(Worker&)) noexcept;
+  Order rest(Order seen) noexcept;  // until the order is another one
+  bool has_rest_work() const noexcept;
+  void give(Order order) noexcept { order_.store(order, release), wake(); }  // by whoever starts and stops
+  void hand_over() noexcept;                                                 // H3
+  void serve_fixed() noexcept;                                               // K3
+
   Scheduler& scheduler_;
   const unsigned index_;
-  const bool alone_;  // there is no other worker to wake
+  const bool homes_;
+  bool alone_;             // there is no other worker to wake
+  bool off_duty_ = false;  // a kept worker outside of work(): what is not fixed to it goes to the injector
+  bool watching_ = false;  // P2
   Behavior* next_ = nullptr;
   unsigned streak_ = 0;
   unsigned tick_ = 0;
   unsigned victim_ = 0;
+  unsigned turn_ = 0;  // which of the three queues comes first
   Running running_;
   Scope* credit_scope_ = nullptr;
   int64_t credits_ = 0;
   Parker parker_;
   WorkerStats stats_;
   alignas(64) WorkQueue queue_;
+  WorkQueue fixed_;
+  WorkQueue heavy_;
+  alignas(64) atomic<bool> asleep_{false};
+  atomic<bool> active_{false};  // has a part in the period: a hint, hand_over() sees to what comes too late
+  atomic<Order> order_{Order::PREPARE};
+  // When a thief first saw that nothing had begun here since; any of them writes it.
+  atomic<uint64_t> seen_executed_{NOTHING_SEEN};
+  atomic<int64_t> seen_since_{0};
   std::thread thread_;
 };
 
