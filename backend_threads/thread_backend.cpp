@@ -3,16 +3,16 @@
 #include <new>
 
 #include "copy.h"
-#include "error_record.h"
 #include "immutable.h"
-#include "py_errors.h"
+#include "live_behavior.h"
 #include "site.h"
 
 namespace boc::py {
-
-uint32_t generation = 0;
-
 namespace {
+
+struct LivePayload final : Payload, Pooled {
+  using Payload::Payload;
+};
 
 // Each worker thread keeps one thread state for its life, attached between behaviors.
 struct Attached {
@@ -20,14 +20,40 @@ struct Attached {
   PyThreadState* parked = nullptr;
 };
 
-}  // namespace
-
-void ThreadBackend::drop_dead(Context& here) noexcept {
-  while (Cown* dead = here.dead) {
-    here.dead = dead->next_dead;
-    drop(dead);
-  }
+LiveBehavior& live(PyBehavior& b) noexcept {
+  return static_cast<LiveBehavior&>(b);
 }
+
+// The behavior's parameter for one item, and its requests.
+PyObject* open_item(LiveBehavior& b, PyObject* item) {
+  PyObject* inner = inner_of(item);
+  if (is_cown_object(inner)) {
+    PyObject* given = nullptr;
+    return add_item(b, item, [&](PyObject* cown) { given = Py_NewRef(cown); }) < 0 ? nullptr : given;
+  }
+  Ref list(PySequence_List(inner));  // each behavior gets a list of its own
+  if (!list || add_item(b, item, [](PyObject*) {}) < 0) return nullptr;
+  return list.release();
+}
+
+int fill(LiveBehavior& b, CallPlan& plan, const Parameters& p, PyObject* const* extras, Py_ssize_t n) {
+  PyObject** cowns = b.args + 1 + (plan.self ? 1 : 0);
+  PyObject* self = nullptr;
+  if (take_captures(&plan, extras, n, &b.target, &self, cowns + p.count, cowns + p.count + n) < 0) return -1;
+  if (plan.self) b.args[1] = self;
+  for (Py_ssize_t i = 0; i < p.count; ++i) {
+    if (!(cowns[i] = open_item(b, p.items[i]))) return -1;
+  }
+  b.kwnames = Py_XNewRef(plan.kwnames);
+  b.positional = b.nargs - (plan.kwnames ? static_cast<uint32_t>(PyTuple_GET_SIZE(plan.kwnames)) : 0);
+  if (plan.info) {
+    b.code = Py_NewRef(PyFunction_GET_CODE(plan.function));
+    b.site = site_of(plan.info, b.code);
+  }
+  return 0;
+}
+
+}  // namespace
 
 void ThreadBackend::worker_started(Worker& worker) {
   auto* attached = new Attached;
@@ -37,6 +63,18 @@ void ThreadBackend::worker_started(Worker& worker) {
   here.worker = &worker;
   here.shard = worker.index() + 1;
   register_context(here);
+  if (!initializer_) return;
+  try {
+    call_initializer(initializer_);
+  } catch (...) {
+    worker_stopping(worker);
+    throw;
+  }
+}
+
+int ThreadBackend::set_initializer(PyObject* callable) {
+  Py_XDECREF(std::exchange(initializer_, Py_XNewRef(callable)));
+  return 0;
 }
 
 void ThreadBackend::worker_stopping(Worker& worker) noexcept {
@@ -56,167 +94,94 @@ void ThreadBackend::after_park(Worker& worker) noexcept {
   PyEval_RestoreThread(static_cast<Attached*>(worker.backend_data)->parked);
 }
 
-void ThreadBackend::breathe(Worker&) noexcept {
-#ifndef Py_GIL_DISABLED
-  // Bodies that never run bytecode would keep the lock for ever. Only bytecode gives it to a thread that asks
-  // for it: letting go and taking it again at once just wakes that thread up, for nothing and before it has
-  // asked.
-  Py_XDECREF(PyObject_CallNoArgs(breath_));
-  PyErr_Clear();
-#endif
-}
-
-void ThreadBackend::clear(PyBehavior& b) noexcept {
-  for (uint32_t i = 1; i <= b.nargs; ++i) Py_CLEAR(b.args[i]);
-  Py_CLEAR(b.target);
-  Py_CLEAR(b.kwnames);
-}
-
-void ThreadBackend::fail(PyBehavior& b, PyObject* error) noexcept {
-  Payload& result = *b.result;
-  PyObject* old = result.value;
-  result.value = error;
-  result.failed.store(true, relaxed);
-  result.origin = describe_site(b.code);
-  try {
-    failures_.add(result);
-  } catch (const std::bad_alloc&) {
-    result.looked.store(true, relaxed);  // no memory to remember it: it can still be looked at
-  }
-  if (on_failure && b.scope) on_failure(*b.scope, result);
-  Py_DECREF(old);
-}
-
-void ThreadBackend::cancel(PyBehavior& b) noexcept {
-  // Not a failure to report: whoever cancelled knows.
-  b.result->failed.store(true, relaxed);
-  b.result->looked.store(true, relaxed);
-  b.result->cancelled.store(true, relaxed);
-}
-
-void ThreadBackend::store(PyBehavior& b, PyObject* value) noexcept {
-  if (value && !goes_as_is(value) && is_payload_of_another(b, value, b.result)) {
-    PyObject* copy = copy_value(value);
-    Py_DECREF(value);
-    value = copy;
-  }
-  if (value) {
-    PyObject* old = b.result->value;
-    b.result->value = value;
-    Py_DECREF(old);
-    return;
-  }
-  PyObject* error = take_exception();
-  detach_traceback(error);
-  fail(b, error);
-}
-
-void ThreadBackend::call(Context& here, PyBehavior& b) noexcept {
-  here.current = &b;
-  here.scope = b.scope;
-  here.running.store(b.info, relaxed);
-  const uint32_t process = generation;
-  PyObject* value = PyObject_Vectorcall(b.target, b.args + 1, b.positional | PY_VECTORCALL_ARGUMENTS_OFFSET, b.kwnames);
-  if (process != generation) end_forked_child(value);
-  store(b, value);
-  clear(b);  // may run destructors, which still belong to this behavior
-  if (here.batch || !here.scopes.empty()) on_left_open(here);
-  here.running.store(nullptr, relaxed);
-  here.current = nullptr;
-  here.scope = nullptr;
-}
-
-void ThreadBackend::run(Worker& worker, Behavior& behavior, bool cancelled) noexcept {
-  (void)worker;
-  auto& b = static_cast<PyBehavior&>(behavior);
-  Context& here = context();
-  drop_dead(here);
-  for (Request& r : b.acquired()) static_cast<Payload*>(r.cown)->pending.fetch_sub(1, relaxed);
-  if (cancelled) {
-    cancel(b);
-    clear(b);
-  } else {
-    call(here, b);
-  }
-  if (b.info) count_site(b.info, here.shard, -1);
-  Py_CLEAR(b.code);
-}
-
-void ThreadBackend::retire(Behavior& behavior) noexcept {
-  if (behavior.lane != Lane::WAITER) {
-    auto& b = static_cast<PyBehavior&>(behavior);
-    pool_free(&b, b.bytes);
-    return;
-  }
-  auto& turn = static_cast<Turn&>(behavior);
-  Context& here = context();
-  for (Request& r : turn.acquired()) {
-    if (!r.cown->unref()) continue;
-    r.cown->next_dead = here.dead;  // dropped later: no user code in here
-    here.dead = r.cown;
-  }
-  const uint32_t bytes = turn.bytes;
-  turn.~Turn();
-  pool_free(&turn, bytes);
-}
-
-void ThreadBackend::drop(Cown* cown) noexcept {
-  auto* payload = static_cast<Payload*>(cown);
-  // Cowns inside cowns, however deep: a loop instead of a recursion.
-  Context& here = context();
-  if (here.dropping) {
-    payload->next_dead = here.undropped;
-    here.undropped = payload;
-    return;
-  }
-  here.dropping = true;
-  while (payload) {
-    if (payload->registered.load(acquire)) forget_live(*payload);
-    failures_.drop(*payload);
-    PyObject* raised = take_exception();
-    Py_DECREF(payload->value);
-    Py_XDECREF(payload->origin);
-    PyErr_Clear();
-    raise_exception(raised);
-    delete payload;
-    payload = static_cast<Payload*>(here.undropped);
-    if (payload) here.undropped = payload->next_dead;
-  }
-  here.dropping = false;
-}
-
 bool ThreadBackend::drops_silently(const Cown& dead) noexcept {
   const auto& payload = static_cast<const Payload&>(dead);
   return is_atom_type(Py_TYPE(payload.value)) && !payload.failed.load(relaxed);
 }
 
-void* allocate_block(size_t bytes) noexcept {
-  try {
-    return pool_allocate(bytes);
-  } catch (const std::bad_alloc&) {
-    return PyErr_NoMemory();
-  }
+PyBehavior* ThreadBackend::make(CallPlan& plan, const Parameters& p, PyObject* const* extras, Py_ssize_t n) {
+  const auto nargs = static_cast<size_t>((plan.self ? 1 : 0) + p.count + n + plan.captures);
+  // args[0] and the first of the others: args[1] is part of the struct.
+  auto* b = allocate_behavior<LiveBehavior>(nargs * sizeof(PyObject*), p.requests);
+  if (!b) return nullptr;
+  b->nargs = static_cast<uint32_t>(nargs);
+  for (size_t i = 0; i <= nargs; ++i) b->args[i] = nullptr;
+  if (fill(*b, plan, p, extras, n) == 0) return b;
+  PyObject* raised = take_exception();
+  unmake(*b);
+  raise_exception(raised);
+  return nullptr;
 }
 
-Payload* make_payload(PyObject* stolen) noexcept {
-  void* block = allocate_block(sizeof(Payload));
-  if (block) return new (block) Payload(stolen, generation);
+void ThreadBackend::clear(PyBehavior& behavior) noexcept {
+  if (behavior.native) {
+    auto& body = static_cast<NativeBehavior&>(behavior);
+    if (body.argument) body.let_go(std::exchange(body.argument, nullptr));
+    return;
+  }
+  LiveBehavior& b = live(behavior);
+  for (uint32_t i = 1; i <= b.nargs; ++i) Py_CLEAR(b.args[i]);
+  Py_CLEAR(b.target);
+  Py_CLEAR(b.kwnames);
+}
+
+void ThreadBackend::let_go(PyBehavior& behavior) noexcept {
+  if (!behavior.native) Py_CLEAR(live(behavior).code);
+}
+
+PyObject* ThreadBackend::invoke(PyBehavior& behavior) noexcept {
+  LiveBehavior& b = live(behavior);
+  return PyObject_Vectorcall(b.target, b.args + 1, b.positional | PY_VECTORCALL_ARGUMENTS_OFFSET, b.kwnames);
+}
+
+Payload* ThreadBackend::make_payload(PyObject* stolen) {
+  void* block = allocate_block(sizeof(LivePayload));
+  if (block) return new (block) LivePayload(stolen, &home(), generation);
   Py_DECREF(stolen);
   return nullptr;
 }
 
-bool is_payload_of_another(PyBehavior& b, PyObject* value, const Payload* except) noexcept {
-  for (Request& r : b.acquired()) {
-    auto* payload = static_cast<Payload*>(r.cown);
-    if (payload->value == value && payload != except) return true;
-  }
-  return false;
+PyObject* ThreadBackend::bring(Payload& payload, bool) {
+  return Py_NewRef(payload.value);  // a thread of an interpreter that takes no part otherwise
 }
 
-PyObject* given_away(PyObject* value, const Payload* receiver) {
-  PyBehavior* current = context().current;
-  if (current && !goes_as_is(value) && is_payload_of_another(*current, value, receiver)) return copy_value(value);
-  return Py_NewRef(value);
+int ThreadBackend::put(Payload& payload, PyObject* stolen, PyObject** old) {
+  *old = payload.replace(stolen);
+  return 0;
+}
+
+PyObject* ThreadBackend::peek(Payload& payload) {
+  return payload.peek();
+}
+
+PyObject* ThreadBackend::copy_out(Payload& payload) {
+  return copy_value(payload.value);
+}
+
+bool ThreadBackend::owns(Payload& payload, PyObject* value) noexcept {
+  return payload.value == value;
+}
+
+void ThreadBackend::name_cancelled(Payload& payload, PyObject* error, Mutex& lock) noexcept {
+  PyObject* left = error;
+  {
+    std::lock_guard guard(lock);
+    if (payload.cancelled.load(relaxed)) {
+      left = std::exchange(payload.value, error);
+      payload.cancelled.store(false, release);  // partner: the acquire in Failures::look()
+    }
+  }
+  Py_DECREF(left);
+}
+
+void ThreadBackend::destroy(Payload& payload) noexcept {
+  if (failures().drop(payload)) failures().report(payload.value, payload.origin);
+  Py_DECREF(payload.value);
+  delete static_cast<LivePayload*>(&payload);
+}
+
+void ThreadBackend::store_error(Payload& result, PyObject* stolen) noexcept {
+  Py_DECREF(std::exchange(result.value, stolen));
 }
 
 }  // namespace boc::py

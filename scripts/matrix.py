@@ -36,12 +36,12 @@ from workshop import StepFailed, Unavailable, clean_env, copy_checkout, copy_sna
 BACKENDS: dict[str, tuple[str, ...]] = {
     "3.10": ("threads",),
     "3.11": ("threads",),
-    "3.12": ("threads",),
-    "3.13": ("threads",),
-    "3.13t": ("threads",),
-    "3.13-debian": ("threads",),
-    "3.14": ("threads",),
-    "3.15": ("threads",),
+    "3.12": ("subinterp", "threads"),
+    "3.13": ("subinterp", "threads"),
+    "3.13t": ("threads", "subinterp"),
+    "3.13-debian": ("subinterp", "threads"),
+    "3.14": ("subinterp", "threads"),
+    "3.15": ("subinterp", "threads"),
     "3.14t": ("threads",),
 }
 NEEDED_IN_CI = ("3.13t", "3.14")

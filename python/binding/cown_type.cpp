@@ -13,8 +13,6 @@
 
 namespace boc::py {
 
-PyTypeObject* cown_type = nullptr;
-
 namespace {
 
 CownObject* self_of(PyObject* o) noexcept {
@@ -51,7 +49,7 @@ PyObject* cown_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
     Py_DECREF(given);
     return nullptr;
   }
-  self_of(self)->payload = make_payload(given);
+  self_of(self)->payload = backend().make_payload(given);
   if (!self_of(self)->payload) Py_CLEAR(self);
   return self;
 }
@@ -64,7 +62,7 @@ void cown_dealloc(PyObject* self) {
   type->tp_free(self);
   Py_DECREF(type);
   // Saves and restores an error that may be passing through.
-  if (payload && payload->unref()) runtime().backend().drop(payload);
+  if (payload && payload->unref()) backend().drop(payload);
 }
 
 int cown_traverse(PyObject* self, visitproc visit, void* arg) {
@@ -72,18 +70,14 @@ int cown_traverse(PyObject* self, visitproc visit, void* arg) {
   Payload* payload = self_of(self)->payload;
   // The value belongs to this handle alone if there is no other and nothing is queued: then it may be garbage
   // together with it. The collector runs with all other threads stopped or without the lock.
-  if (payload && payload->refs.load(acquire) == 1) {
-    Py_VISIT(payload->value);
-  }
+  if (payload && payload->refs.load(acquire) == 1 && payload->resident_here()) Py_VISIT(payload->value);
   return 0;
 }
 
 int cown_clear(PyObject* self) {
   Payload* payload = self_of(self)->payload;
-  if (payload && payload->refs.load(acquire) == 1 && !payload->failed.load(relaxed)) {
-    PyObject* value = payload->value;
-    payload->value = Py_NewRef(Py_None);
-    Py_DECREF(value);
+  if (payload && payload->refs.load(acquire) == 1 && payload->resident_here() && !payload->failed.load(relaxed)) {
+    Py_DECREF(payload->replace(Py_NewRef(Py_None)));
   }
   return 0;
 }
@@ -93,7 +87,7 @@ PyObject* cown_get_value(PyObject* self, void*) {
   const Access access = access_to(payload);
   if (access == Access::NONE) return nullptr;
   if (payload->failed.load(relaxed)) runtime().failures().look(*payload);
-  return access == Access::WINDOW ? payload->peek() : Py_NewRef(payload->value);
+  return access == Access::WINDOW ? backend().peek(*payload) : value_of(*payload, access == Access::WRITE);
 }
 
 // The right to write, for as long as it lives: the caller's hold, or one of its own in the window after wait().
@@ -130,19 +124,21 @@ int cown_set_value(PyObject* self, PyObject* value, void*) {
     return -1;
   }
   Payload* payload = payload_of(self);
-  PyObject* old;
+  Ref old;  // dropped last, when the cown is free again
   {
     Writing writing(payload);
     PyObject* given = writing.allowed() ? given_away(value, payload) : nullptr;
     if (!given) return -1;
-    if (payload->failed.load(relaxed)) {
-      runtime().failures().look(*payload);
+    const bool failed = payload->failed.load(relaxed);
+    if (failed) runtime().failures().look(*payload);
+    PyObject* replaced = nullptr;
+    if (backend().put(*payload, given, &replaced) < 0) return -1;
+    old = Ref(replaced);
+    if (failed) {
       payload->failed.store(false, relaxed);
       payload->looked.store(false, relaxed);
     }
-    old = payload->replace(given);
   }
-  Py_DECREF(old);
   return 0;
 }
 
@@ -163,7 +159,9 @@ int cown_set_exception(PyObject* self, PyObject* value, void*) {
   if (failed < 0) return -1;
   Writing writing(payload);
   if (!writing.allowed()) return -1;
-  if (failed && !PyExceptionInstance_Check(payload->value)) {
+  Ref present(failed ? value_of(*payload, true) : nullptr);
+  if (failed && !present) return -1;
+  if (failed && !PyExceptionInstance_Check(present.get())) {
     PyErr_SetString(PyExc_TypeError,
                     "only a cown whose value is an exception can be marked as failed: assign the exception first");
     return -1;
@@ -314,14 +312,6 @@ PyType_Spec cown_spec = {"bocpy.Cown", sizeof(CownObject), 0,
 
 }  // namespace
 
-int check_generation(const Payload* payload) {
-  if (payload->generation == generation) return 0;
-  PyErr_SetString(PyExc_RuntimeError,
-                  "this cown belongs to the process that this one was forked from. Make new cowns in the child, or "
-                  "read the value before the fork");
-  return -1;
-}
-
 Access access_to(Payload* payload) {
   Context& c = context();
   if (c.current) {
@@ -337,34 +327,36 @@ Access access_to(Payload* payload) {
   return refuse_access(payload);
 }
 
-PyObject* wrap_payload(Payload* stolen) {
-  PyObject* self = cown_type->tp_alloc(cown_type, 0);
-  if (self) {
-    reinterpret_cast<CownObject*>(self)->payload = stolen;
-  } else if (stolen->unref()) {
-    runtime().backend().drop(stolen);
-  }
-  return self;
-}
-
-void raise_stored(Payload* payload) {
+void raise_stored(Payload* payload, bool writes) {
   runtime().failures().look(*payload);
-  PyObject* error = Py_NewRef(payload->value);
+  PyObject* error = value_of(*payload, writes);
+  if (!error) return;                        // what is raised says why it cannot be told
   PyException_SetTraceback(error, Py_None);  // not those of earlier calls: each starts where it is raised
   raise_exception(error);
 }
 
 PyObject* take_value(Payload* payload) {
   const bool failed = payload->failed.load(relaxed);
+  PyObject* value = nullptr;
   if (failed) {
-    raise_stored(payload);
+    raise_stored(payload, true);
+  } else if (!(value = value_of(*payload, true))) {
+    return nullptr;
+  }
+  PyObject* raised = take_exception();
+  if (failed) {
     payload->failed.store(false, relaxed);
     payload->looked.store(false, relaxed);
   }
-  PyObject* value = payload->replace(Py_NewRef(Py_None));
-  if (!failed) return value;
-  Py_DECREF(value);  // lives on as the error that is raised
-  return nullptr;
+  PyObject* old = nullptr;
+  const int left = backend().put(*payload, Py_NewRef(Py_None), &old);
+  Py_XDECREF(old);  // lives on as what is returned or raised
+  if (raised) {
+    raise_exception(raised);
+  } else if (left < 0) {
+    Py_CLEAR(value);
+  }
+  return value;
 }
 
 void immortalize(PyObject* o) noexcept {
@@ -387,10 +379,8 @@ PyTypeObject* make_type(PyObject* module, PyType_Spec* spec, PyTypeObject* base)
 }
 
 int add_cown_type(PyObject* module) {
-  cown_type = make_type(module, &cown_spec, nullptr);
-  if (!cown_type || PyModule_AddObjectRef(module, "Cown", reinterpret_cast<PyObject*>(cown_type)) < 0) return -1;
-  register_cown_type(cown_type);
-  return 0;
+  PyTypeObject* type = home().cown_type = make_type(module, &cown_spec, nullptr);
+  return type ? PyModule_AddObjectRef(module, "Cown", reinterpret_cast<PyObject*>(type)) : -1;
 }
 
 }  // namespace boc::py

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "read_type.h"
 #include "runtime.h"
 #include "turns.h"
 
@@ -28,8 +27,8 @@ int flatten(PyObject* argument, bool reads, PyObject* wanted, PyObject* given) {
     Ref pair(PyTuple_Pack(2, argument, reads ? Py_True : Py_False));
     return pair && PyList_Append(wanted, pair.get()) == 0 && PyList_Append(given, argument) == 0 ? 0 : -1;
   }
-  if (Py_IS_TYPE(argument, read_type)) {
-    return flatten(reinterpret_cast<ReadObject*>(argument)->inner, true, wanted, given);
+  if (is_read_object(argument)) {
+    return flatten(inner_of(argument), true, wanted, given);
   }
   if (PyList_Check(argument) || PyTuple_Check(argument)) {
     Ref items(PySequence_Tuple(argument));
@@ -114,13 +113,15 @@ PyObject* hold_exit(PyObject* self, PyObject*) {
     return nullptr;
   }
   std::vector<Payload*> done;
+  bool settled = true;
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(hold->cowns); ++i) {
     Payload* payload = payload_of(PyTuple_GET_ITEM(PyTuple_GET_ITEM(hold->cowns, i), 0));
     if (payload->generation != generation || std::find(done.begin(), done.end(), payload) != done.end()) continue;
     done.push_back(payload);
-    if (Held* held = context().find(payload)) give_back(*held);
+    if (Held* held = context().find(payload)) settled = give_back(*held) == 0 && settled;
   }
   hold->thread.store(0, release);  // partner: the exchange in hold_enter()
+  if (!settled) return nullptr;
   Py_RETURN_FALSE;
 }
 

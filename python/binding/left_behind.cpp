@@ -16,7 +16,7 @@ void end_left_behind() noexcept {
       if (--h.turn->left == 0) runtime().scheduler().finish(nullptr, *h.turn);
     }
   }
-  if (!all.empty()) runtime().backend().drop_dead(context());
+  if (!all.empty()) backend().drop_dead(context());
 }
 
 void end_open(Context& c) noexcept {

@@ -1,4 +1,5 @@
 // The extension module bocpy._bocpy.
+#include "backend_choice.h"
 #include "batch_type.h"
 #include "cown_type.h"
 #include "hold_type.h"
@@ -11,15 +12,16 @@ namespace boc::py {
 namespace {
 
 int exec_module(PyObject* module) {
+  if (!enter_home()) return -1;
   PyObject* globals = PyModule_GetDict(module);
-  PyObject* breath = PyRun_String("lambda: None", Py_eval_input, globals, globals);
-  if (!breath) return -1;
-  make_runtime(breath);
+  home().breath = PyRun_String("lambda: None", Py_eval_input, globals, globals);
+  if (!home().breath) return -1;
   if (add_cown_type(module) < 0 || add_read_type(module) < 0 || add_when_type(module) < 0 ||
       add_hold_type(module) < 0 || add_batch_type(module) < 0 || add_scope_type(module) < 0) {
     return -1;
   }
   if (PyModule_AddFunctions(module, when_methods) < 0 || PyModule_AddFunctions(module, runtime_methods) < 0) return -1;
+  if (add_backend_functions(module) < 0) return -1;
   for (const char* name : {"when", "whencall"}) {
     Ref function(PyObject_GetAttrString(module, name));
     if (!function) return -1;
@@ -35,7 +37,7 @@ int exec_module(PyObject* module) {
 
 PyModuleDef_Slot slots[] = {{Py_mod_exec, reinterpret_cast<void*>(exec_module)},
 #if PY_VERSION_HEX >= 0x030C0000
-                            {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+                            {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
 #endif
 #if PY_VERSION_HEX >= 0x030D0000
                             {Py_mod_gil, Py_MOD_GIL_NOT_USED},

@@ -5,8 +5,6 @@
 
 namespace boc::py {
 
-PyTypeObject* read_type = nullptr;
-
 namespace {
 
 PyObject* read_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
@@ -61,8 +59,8 @@ PyType_Spec read_spec = {"bocpy.read", sizeof(ReadObject), 0, Py_TPFLAGS_DEFAULT
 }  // namespace
 
 int add_read_type(PyObject* module) {
-  read_type = make_type(module, &read_spec, nullptr);
-  return read_type ? PyModule_AddObjectRef(module, "read", reinterpret_cast<PyObject*>(read_type)) : -1;
+  PyTypeObject* type = home().read_type = make_type(module, &read_spec, nullptr);
+  return type ? PyModule_AddObjectRef(module, "read", reinterpret_cast<PyObject*>(type)) : -1;
 }
 
 }  // namespace boc::py

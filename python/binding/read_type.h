@@ -5,12 +5,6 @@
 
 namespace boc::py {
 
-struct ReadObject {
-  PyObject_HEAD PyObject* inner;  // a cown, or a list or tuple of them
-};
-
-extern PyTypeObject* read_type;
-
 int add_read_type(PyObject* module);
 
 }  // namespace boc::py

@@ -2,8 +2,10 @@
 
 #include <cmath>
 #include <new>
+#include <string>
 #include <system_error>
 
+#include "backend_choice.h"
 #include "code_info.h"
 #include "left_behind.h"
 #include "py_errors.h"
@@ -34,14 +36,24 @@ Runtime& runtime() noexcept {
   return *the_runtime;
 }
 
-void make_runtime(PyObject* breath) {
-  the_runtime = new Runtime(breath);
-  the_runtime->backend().on_failure = collect_failure;
-  the_runtime->backend().on_left_open = end_open;
+namespace {
+
+void make_runtime(bool sub_interpreters) {
+  PyBackend& chosen = make_backend(sub_interpreters);
+  chosen.on_failure = collect_failure;
+  chosen.on_left_open = end_open;
+  set_backend(chosen);
+  the_runtime = new Runtime(chosen);
   main_thread = PyThread_get_thread_ident();
 }
 
-namespace {
+// _choose(name): once, at import, before anything else.
+PyObject* py_choose(PyObject*, PyObject* args) {
+  int sub_interpreters;
+  if (!PyArg_ParseTuple(args, "p", &sub_interpreters)) return nullptr;
+  make_runtime(sub_interpreters != 0);
+  Py_RETURN_NONE;
+}
 
 int raise_closed() {
   PyErr_SetString(PyExc_RuntimeError,
@@ -62,18 +74,18 @@ int Runtime::refuse_ending() {
 }
 
 int Runtime::before_start() {
+  if (scheduler_.running() || here()) return 0;
 #ifdef Py_GIL_DISABLED
-  if (scheduler_.running()) return 0;
   Ref warn(module_attribute("bocpy._config", "warn_if_gil_came_back"));
   Ref warned(warn ? PyObject_CallNoArgs(warn.get()) : nullptr);
   if (!warned) return -1;
 #endif
-  return 0;
+  return backend_.prepare_start();
 }
 
 int Runtime::start(unsigned workers) {
   if (refuse_closed() < 0) return -1;
-  const char* failure = nullptr;
+  std::string failure;
   {
     Detached detached;
     std::lock_guard guard(lifecycle_);
@@ -84,11 +96,13 @@ int Runtime::start(unsigned workers) {
       failure = "not enough memory for the workers";
     } catch (const std::system_error&) {
       failure = "the system refuses another thread: lower the worker count (BOCPY_WORKERS) or raise the limit";
+    } catch (const std::exception& other) {
+      failure = other.what();
     }
   }
   if (closed()) return raise_closed();
-  if (!failure) return 0;
-  PyErr_Format(PyExc_RuntimeError, "Error starting worker pool: %s", failure);
+  if (failure.empty()) return 0;
+  PyErr_Format(PyExc_RuntimeError, "Error starting worker pool: %s", failure.c_str());
   return -1;
 }
 
@@ -99,14 +113,18 @@ int Runtime::try_stop() {
 }
 
 int Runtime::close() {
-  Detached detached;
-  std::lock_guard guard(lifecycle_);
-  if (scheduler_.root().cancelled()) {
-    scheduler_.stop_for_good();
-  } else if (scheduler_.running() ? !scheduler_.try_stop() : !scheduler_.root().idle()) {
-    return 0;
+  {
+    Detached detached;
+    std::lock_guard guard(lifecycle_);
+    if (scheduler_.root().cancelled()) {
+      scheduler_.stop_for_good();
+    } else if (scheduler_.running() ? !scheduler_.try_stop() : !scheduler_.root().idle()) {
+      return 0;
+    }
+    closed_.store(true, release);
+    scheduler_.end();
   }
-  closed_.store(true, release);
+  backend_.close();
   return 1;
 }
 
@@ -150,6 +168,7 @@ bool waits_for_itself(Scope& scope) {
 }  // namespace
 
 int wait_idle(Scope& scope, double deadline, const char* what) {
+  if (context().carrying) return refuse_in_behavior(what);
   for (;;) {
     end_left_behind();
     // Cancelled: what has not begun is dropped sometime; only what runs is worth waiting for.
@@ -167,7 +186,7 @@ int wait_idle(Scope& scope, double deadline, const char* what) {
       idle = scope.wait_for(sleep_slice(deadline));
     }
     if (look_around() < 0) return -1;
-    if (idle) return 1;
+    if (idle) return backend().run_main_errands() < 0 ? -1 : 1;
     if (monotonic_now() >= deadline) return 0;
   }
 }
@@ -183,6 +202,14 @@ int raise_timeout(const char* what, double seconds) {
 }
 
 int refuse_in_behavior(const char* what) {
+  if (context().carrying) {
+    PyErr_Format(
+        PyExc_RuntimeError,
+        "%s while a value is copied or carried (from its __reduce__, say) would wait for the one who holds the "
+        "cown, who waits for this",
+        what);
+    return -1;
+  }
   if (context().current) {
     PyErr_Format(PyExc_RuntimeError,
                  "%s inside a behavior would block its worker, and could wait for the behavior itself. Schedule what "
@@ -213,12 +240,21 @@ PyObject* py_configure(PyObject*, PyObject* args) {
   Py_RETURN_NONE;
 }
 
+// _start(workers, initializer or None)
 PyObject* py_start(PyObject*, PyObject* args) {
   unsigned workers;
-  if (!PyArg_ParseTuple(args, "I", &workers)) return nullptr;
-  runtime().set_open_access(false);
-  if (runtime().before_start() < 0 || runtime().start(workers) < 0) return nullptr;
+  PyObject* initializer;
+  if (!PyArg_ParseTuple(args, "IO", &workers, &initializer)) return nullptr;
+  runtime().close_window();
+  if (initializer != Py_None && backend().set_initializer(initializer) < 0) return nullptr;
+  const int started = runtime().before_start() < 0 ? -1 : runtime().start(workers);
+  if (initializer != Py_None) backend().set_initializer(nullptr);
+  if (started < 0) return nullptr;
   return PyLong_FromUnsignedLong(runtime().scheduler().worker_count());
+}
+
+PyObject* py_home_index(PyObject*, PyObject*) {
+  return PyLong_FromUnsignedLong(home().index);
 }
 
 PyObject* py_running(PyObject*, PyObject*) {
@@ -242,8 +278,10 @@ PyObject* py_try_stop(PyObject*, PyObject*) {
 
 // What wait() does once the workers are gone.
 PyObject* py_settle(PyObject*, PyObject*) {
-  runtime().set_open_access(true);
+  if (backend().run_main_errands() < 0) return nullptr;
+  runtime().open_window();
   drop_clones();
+  backend().settle();
   runtime().failures().report_all();
   Py_RETURN_NONE;
 }
@@ -266,7 +304,8 @@ PyObject* py_stats(PyObject*, PyObject*) {
                            "batch_resets", n(s.streaks_cut), "steal_attempts", n(s.steal_attempts), "steal_failures",
                            n(s.steal_failures), "parked", n(s.parked), "parks_cancelled", n(s.parks_cancelled), "wakes",
                            n(s.wakes)));
-    if (!item || PyList_Append(list, item.get()) < 0) {
+    if (item) backend().add_stats(scheduler.kept_worker(i), item.get());
+    if (!item || PyErr_Occurred() || PyList_Append(list, item.get()) < 0) {
       Py_DECREF(list);
       return nullptr;
     }
@@ -294,8 +333,15 @@ PyObject* py_release_all(PyObject*, PyObject*) {
   Py_RETURN_NONE;
 }
 
-// In the child of a fork: the parent's workers are not here, and its cowns stay its own.
-PyObject* py_after_fork(PyObject*, PyObject*) {
+PyObject* py_before_fork(PyObject*, PyObject*) {
+  backend().before_fork();
+  Py_RETURN_NONE;
+}
+
+// _after_fork(in_child). In the child: the parent's workers are not here, and its cowns stay its own.
+PyObject* py_after_fork(PyObject*, PyObject* in_child) {
+  backend().after_fork(in_child == Py_True);
+  if (in_child != Py_True) Py_RETURN_NONE;
   ++generation;
   Context& c = context();
   c.worker = nullptr;
@@ -308,15 +354,19 @@ PyObject* py_after_fork(PyObject*, PyObject*) {
   c.dead = nullptr;
   sites_after_fork();
   left_behind_after_fork();
-  runtime().failures().after_fork();  // the old runtime is left alone for ever: nothing of it can be trusted
-  make_runtime(runtime().backend().breath());
+  homes_after_fork();
+  code_infos_after_fork();
+  clones_after_fork();
+  make_runtime(sub_interpreters_chosen());  // the old runtime is left alone for ever: nothing of it can be trusted
   Py_RETURN_NONE;
 }
 
 }  // namespace
 
-PyMethodDef runtime_methods[] = {{"_configure", py_configure, METH_VARARGS, nullptr},
+PyMethodDef runtime_methods[] = {{"_choose", py_choose, METH_VARARGS, nullptr},
+                                 {"_configure", py_configure, METH_VARARGS, nullptr},
                                  {"_start", py_start, METH_VARARGS, nullptr},
+                                 {"_home_index", py_home_index, METH_NOARGS, nullptr},
                                  {"_running", py_running, METH_NOARGS, nullptr},
                                  {"_quiesce", py_quiesce, METH_VARARGS, nullptr},
                                  {"_try_stop", py_try_stop, METH_NOARGS, nullptr},
@@ -327,7 +377,8 @@ PyMethodDef runtime_methods[] = {{"_configure", py_configure, METH_VARARGS, null
                                  {"_begin_end", py_begin_end, METH_NOARGS, nullptr},
                                  {"_close", py_close, METH_NOARGS, nullptr},
                                  {"_release_all", py_release_all, METH_NOARGS, nullptr},
-                                 {"_after_fork", py_after_fork, METH_NOARGS, nullptr},
+                                 {"_before_fork", py_before_fork, METH_NOARGS, nullptr},
+                                 {"_after_fork", py_after_fork, METH_O, nullptr},
                                  {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace boc::py

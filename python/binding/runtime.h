@@ -5,16 +5,15 @@
 #include <mutex>
 
 #include "boc/scheduler.h"
-#include "thread_backend.h"
+#include "py_backend.h"
 
 namespace boc::py {
 
 class Runtime {
  public:
-  explicit Runtime(PyObject* breath) : backend_(breath), scheduler_(backend_) {}
+  explicit Runtime(PyBackend& backend) : backend_(backend), scheduler_(backend) {}
 
   Scheduler& scheduler() noexcept { return scheduler_; }
-  ThreadBackend& backend() noexcept { return backend_; }
   Failures& failures() noexcept { return backend_.failures(); }
 
   // What is to be said before workers start; may run Python code. 0, or -1 with an error.
@@ -29,8 +28,10 @@ class Runtime {
 
   // From the return of wait() until the next start or @when every thread may look at every value.
   bool open_access() const noexcept { return open_.load(acquire); }
-  void set_open_access(bool open) noexcept {
-    if (open_.load(relaxed) != open) open_.store(open, release);  // read by all, so written only when it changes
+  void open_window() noexcept { open_.store(true, release); }
+  // Cheap if it is closed. Runs Python code otherwise; leaves no error.
+  void close_window() noexcept {
+    if (open_.load(relaxed) && open_.exchange(false, acq_rel)) backend_.end_window();
   }
 
   // The interpreter ends: from now on only behaviors and the calling thread may schedule.
@@ -44,7 +45,7 @@ class Runtime {
  private:
   int refuse_ending();
 
-  ThreadBackend backend_;
+  PyBackend& backend_;
   Scheduler scheduler_;
   std::mutex lifecycle_;  // H2; taken only while detached
   unsigned configured_ = 1;
@@ -53,9 +54,8 @@ class Runtime {
   atomic<bool> closed_{false};              // written under lifecycle_
 };
 
-// Never null once the module is loaded; replaced in a forked child.
+// Never null once the backend is chosen; replaced in a forked child.
 Runtime& runtime() noexcept;
-void make_runtime(PyObject* breath);  // see ThreadBackend
 
 // The calling worker, or null.
 inline Worker* here() noexcept {

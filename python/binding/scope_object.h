@@ -8,25 +8,28 @@
 namespace boc::py {
 
 // Invariants
-//   A1  From __enter__ on the core scope holds a reference on the object, until the core scope is destroyed: pending
-//       behaviors report their failures to it, and whoever ends the last of them tells it so.
-//   A2  finished is set once, by whoever first sees closed and idle together; the object lets go of the core scope
+//   A1  From __enter__ on the core scope holds a reference on the state, until the core scope is destroyed: pending
+//       behaviors report their failures to it, and whoever ends the last of them tells it so. Those may be threads of
+//       other interpreters, so nothing in the state is a Python object.
+//   A2  finished is set once, by whoever first sees closed and idle together; the state lets go of the core scope
 //       then. Others borrow it through Borrowed.
 struct ScopeState {
-  Mutex mutex;  // guards failures, done_behavior, done, finished; never held while Python code runs
+  Mutex mutex;             // guards scope, failures, done_behavior, done, finished; never held while Python code runs
+  Scope* scope = nullptr;  // null until entered and once finished
   std::vector<Payload*> failures;
   PyBehavior* done_behavior = nullptr;
-  PyObject* done = nullptr;  // strong: the result of done_behavior, once asked for
+  Payload* done = nullptr;  // a reference: the result of done_behavior, once asked for
+  atomic<uint32_t> refs{1};
   atomic<bool> entered{false};
   atomic<bool> left{false};
   atomic<bool> closed{false};
   bool finished = false;
 };
+void let_go_state(ScopeState* state) noexcept;
 
 struct ScopeObject {
-  PyObject_HEAD Scope* scope;  // null until entered and once finished; guarded by state->mutex
-  ScopeState* state;
-  PyObject* token;  // of the context variable, outside behaviors
+  PyObject_HEAD ScopeState* state;  // a reference
+  PyObject* token;                  // of the context variable, outside behaviors
   unsigned long thread;
   bool in_behavior;
 };
@@ -38,7 +41,7 @@ inline ScopeObject* scope_of(PyObject* o) noexcept {
 // The core scope with a reference of the borrower's own; null if there is none any more, or not yet.
 class Borrowed {
  public:
-  explicit Borrowed(ScopeObject* self) noexcept;
+  explicit Borrowed(ScopeState* state) noexcept;
   ~Borrowed();
   Borrowed(const Borrowed&) = delete;
   Borrowed& operator=(const Borrowed&) = delete;
@@ -71,26 +74,26 @@ Scope* current_scope();
 int enter_context(ScopeObject* self, Scope* scope);
 void leave_context(ScopeObject* self);
 
-// The object learns when its core scope becomes idle, and lives as long as that (A1).
-void attach(ScopeObject* self, Scope* scope);
+// The state learns when its core scope becomes idle, and lives as long as that (A1).
+void attach(ScopeState* state, Scope* scope);
 // Nobody can schedule in it by its name any more. Finished as soon as it is idle.
-void close(ScopeObject* self, Scope& scope) noexcept;
+void close(ScopeState* state, Scope& scope) noexcept;
 
 // The scope of a behavior or thread that ends without leaving it ends, too.
 void end_scope(Scope& scope) noexcept;
 
-// Makes `result`, of `behavior`, what the scope's `done` is, unless another thread was quicker: its cown is returned
-// then, as a new reference.
-PyObject* install_done(ScopeObject* self, PyBehavior* behavior, PyObject* result) noexcept;
-// That cown as a new reference; null if nobody has asked for it yet.
-PyObject* find_done(ScopeObject* self) noexcept;
+// Makes the result of `behavior` what the scope's `done` is, unless another thread was quicker: its cown is returned
+// then, with a reference.
+Payload* install_done(ScopeState* state, PyBehavior* behavior) noexcept;
+// That cown with a reference; null if nobody has asked for it yet.
+Payload* find_done(ScopeState* state) noexcept;
 
-// ThreadBackend::on_failure: the scope keeps the failed result until its exit.
+// PyBackend::on_failure: the scope keeps the failed result until its exit.
 void collect_failure(Scope& scope, Payload& result);
 // Raises what failed in the scope, and nobody has looked at, as an exception group. 0 if nothing did, -1 raised.
-int raise_failures(ScopeObject* self);
+int raise_failures(ScopeState* state);
 // Lets go of what failed: it is reported like any other failure.
-void forget_failures(ScopeObject* self) noexcept;
+void forget_failures(ScopeState* state) noexcept;
 
 // Once, before the first scope. -1 with an error.
 int make_scope_variable();

@@ -22,7 +22,7 @@ PyObject* scope_enter(PyObject* o, PyObject*) {
     scope->unref();
     return nullptr;
   }
-  attach(self, scope);
+  attach(self->state, scope);
   return Py_NewRef(o);
 }
 
@@ -31,7 +31,7 @@ int wait_and_close(ScopeObject* self, Scope& scope) {
   constexpr const char* WHAT = "the exit of a scope";
   int idle = wait_idle(scope, FOREVER, WHAT);
   if (idle < 0) scope.cancel();
-  close(self, scope);
+  close(self->state, scope);
   // Other threads may have scheduled something since (s.when): the last, as it is closed now.
   if (idle > 0 && !scope.idle() && (idle = wait_idle(scope, FOREVER, WHAT)) < 0) scope.cancel();
   return idle < 0 ? -1 : 0;
@@ -41,7 +41,7 @@ PyObject* scope_exit(PyObject* o, PyObject* args) {
   PyObject *type, *value, *traceback;
   if (!PyArg_ParseTuple(args, "OOO:__exit__", &type, &value, &traceback)) return nullptr;
   ScopeObject* self = scope_of(o);
-  Borrowed borrowed(self);
+  Borrowed borrowed(self->state);
   if (borrowed.get() && self->thread != PyThread_get_thread_ident()) {
     PyErr_SetString(PyExc_RuntimeError, "a scope ends in the thread that entered it");
     return nullptr;
@@ -55,12 +55,12 @@ PyObject* scope_exit(PyObject* o, PyObject* args) {
   const bool raised = type != Py_None;
   if (raised) scope.cancel();
   if (self->in_behavior) {
-    close(self, scope);
+    close(self->state, scope);
     Py_RETURN_FALSE;
   }
   if (context().batch) {
     scope.cancel();
-    close(self, scope);
+    close(self->state, scope);
     if (raised) Py_RETURN_FALSE;
     refuse_in_batch("the exit of a scope");
     return nullptr;
@@ -71,7 +71,7 @@ PyObject* scope_exit(PyObject* o, PyObject* args) {
     PyErr_Clear();
     Py_RETURN_FALSE;
   }
-  if (!raised && raise_failures(self) < 0) return nullptr;
+  if (!raised && raise_failures(self->state) < 0) return nullptr;
   Py_RETURN_FALSE;
 }
 
@@ -89,7 +89,7 @@ PyObject* scope_wait(PyObject* o, PyObject* args, PyObject* kwargs) {
   const double seconds = parse_timeout(timeout);
   if (seconds < 0) return nullptr;
   if (refuse_in_behavior("scope.wait()") < 0 || refuse_in_batch("scope.wait()") < 0) return nullptr;
-  Borrowed scope(scope_of(o));
+  Borrowed scope(scope_of(o)->state);
   if (!scope.get()) return nothing_or_refuse(scope_of(o));
   int idle = wait_idle(*scope.get(), monotonic_now() + seconds, "scope.wait()");
   if (idle < 0 || (idle == 0 && raise_timeout("scope.wait()", seconds) < 0)) return nullptr;
@@ -97,7 +97,7 @@ PyObject* scope_wait(PyObject* o, PyObject* args, PyObject* kwargs) {
 }
 
 PyObject* scope_cancel(PyObject* o, PyObject*) {
-  Borrowed scope(scope_of(o));
+  Borrowed scope(scope_of(o)->state);
   if (!scope.get()) return nothing_or_refuse(scope_of(o));
   scope.get()->cancel();
   Py_RETURN_NONE;
@@ -112,28 +112,37 @@ PyObject* scope_whencall(PyObject* o, PyObject* const* args, Py_ssize_t n, PyObj
 }
 
 // The body of the behavior behind `done`.
-PyObject* scope_outcome(PyObject* o, PyObject*) {
-  if (raise_failures(scope_of(o)) < 0) return nullptr;
+PyObject* outcome(void* state) {
+  if (raise_failures(static_cast<ScopeState*>(state)) < 0) return nullptr;
   Py_RETURN_NONE;
 }
 
+void let_go_outcome(void* state) noexcept {
+  let_go_state(static_cast<ScopeState*>(state));
+}
+
 PyObject* scope_get_done(PyObject* o, void*) {
-  ScopeObject* self = scope_of(o);
-  if (PyObject* done = find_done(self)) return done;
-  Borrowed scope(self);
-  if (!scope.get() && !self->state->left.load(relaxed)) {
+  ScopeState* state = scope_of(o)->state;
+  if (Payload* done = find_done(state)) return wrap_payload(done);
+  Borrowed scope(state);
+  if (!scope.get() && !state->left.load(relaxed)) {
     PyErr_SetString(PyExc_RuntimeError, "a scope has its `done` once it is entered");
     return nullptr;
   }
   Scope* parent = scope.get() ? scope.get()->parent() : current_scope();
-  PyObject* outcome = PyObject_GetAttrString(o, "_outcome");
+  NativeBehavior* body = backend().make_native();
+  if (!body) return nullptr;
+  body->body = outcome;
+  body->let_go = let_go_outcome;
+  body->argument = state;
+  state->refs.fetch_add(1, relaxed);
   PyObject* result = nullptr;
-  PyBehavior* behavior = outcome ? make_plain(outcome, parent, &result) : nullptr;
+  PyBehavior* behavior = make_native(*body, parent, &result);
   if (!behavior) return nullptr;
-  if (PyObject* other = install_done(self, behavior, result)) {
+  if (Payload* other = install_done(state, behavior)) {
     cancel_unscheduled(*behavior);
     Py_DECREF(result);
-    return other;
+    return wrap_payload(other);
   }
   runtime().scheduler().schedule(here(), *behavior);
   return result;
@@ -154,25 +163,21 @@ void scope_dealloc(PyObject* o) {
   PyObject_GC_UnTrack(o);
   ScopeObject* self = scope_of(o);
   PyObject* raised = take_exception();  // an error may be passing through
-  forget_failures(self);
+  let_go_state(self->state);
   PyErr_Clear();
-  Py_CLEAR(self->state->done);
   Py_CLEAR(self->token);
   raise_exception(raised);
-  delete self->state;
   type->tp_free(o);
   Py_DECREF(type);
 }
 
 int scope_traverse(PyObject* o, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(o));
-  Py_VISIT(scope_of(o)->state->done);
   Py_VISIT(scope_of(o)->token);
   return 0;
 }
 
 int scope_clear(PyObject* o) {
-  Py_CLEAR(scope_of(o)->state->done);
   Py_CLEAR(scope_of(o)->token);
   return 0;
 }
@@ -190,7 +195,6 @@ PyMethodDef scope_methods[] = {
      "when(*cowns)\n--\n\nAs bocpy.when, for this scope: from any thread."},
     {"whencall", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(scope_whencall)), METH_FASTCALL | METH_KEYWORDS,
      "whencall(func, args, captures=())\n--\n\nAs bocpy.whencall, for this scope: from any thread."},
-    {"_outcome", scope_outcome, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 PyGetSetDef scope_getset[] = {
     {"done", scope_get_done, nullptr,

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <new>
 
-#include "copy.h"
-#include "immutable.h"
 #include "left_behind.h"
 #include "runtime.h"
 
@@ -79,7 +77,9 @@ int await_turn(Turn& turn, double timeout, const char* what) {
       return raise_timeout(what, timeout);
     }
   }
-  return 0;
+  if (backend().run_main_errands() == 0) return 0;
+  runtime().scheduler().finish(nullptr, turn);
+  return -1;
 }
 
 // Waits in the queues until the thread holds the cowns. Null with an error.
@@ -133,12 +133,16 @@ int check_usable(Payload* payload, const char* what) {
   return 0;
 }
 
-void give_back(Held& held) noexcept {
-  if (--held.depth) return;
+int give_back(Held& held) noexcept {
+  if (--held.depth) return 0;
   Turn* turn = held.turn;
+  const int settled = held.reads ? 0 : backend().end_hold(*held.payload);
+  PyObject* raised = take_exception();
   auto& all = context().held;
   all.erase(all.begin() + (&held - all.data()));
   if (--turn->left == 0) runtime().scheduler().finish(nullptr, *turn);
+  raise_exception(raised);
+  return settled;
 }
 
 int hold_all(std::span<const Claim> cowns, double timeout, const char* what) {
@@ -161,7 +165,11 @@ int hold_all(std::span<const Claim> cowns, double timeout, const char* what) {
     } else if (hold_free(cowns[i]) == 0) {
       continue;
     }
-    while (i-- > 0) give_back(*context().find(cowns[i].payload));
+    PyObject* raised = take_exception();
+    while (i-- > 0) {
+      if (give_back(*context().find(cowns[i].payload)) < 0) PyErr_Clear();  // nothing was changed
+    }
+    raise_exception(raised);
     return -1;
   }
   return 0;
@@ -201,7 +209,7 @@ PyObject* cown_release(PyObject* self, PyObject*) {
     PyErr_SetString(PyExc_RuntimeError, "release() of a cown that this thread does not hold: call acquire() first");
     return nullptr;
   }
-  give_back(*held);
+  if (give_back(*held) < 0) return nullptr;
   Py_RETURN_NONE;
 }
 
@@ -210,7 +218,13 @@ PyObject* cown_enter(PyObject* self, PyObject*) {
   if (check_usable(claim.payload, "`with cown:`") < 0) return nullptr;
   if (hold_all({&claim, 1}, FOREVER, "`with cown:`") < 0) return nullptr;
   runtime().failures().look(*claim.payload);
-  return Py_NewRef(claim.payload->value);
+  PyObject* value = value_of(*claim.payload, true);
+  if (!value) {
+    PyObject* raised = take_exception();
+    if (give_back(*context().find(claim.payload)) < 0) PyErr_Clear();
+    raise_exception(raised);
+  }
+  return value;
 }
 
 PyObject* cown_exit(PyObject* self, PyObject*) {
@@ -224,10 +238,11 @@ namespace {
 // The result while the caller holds the cown.
 PyObject* result_of(Payload* payload, bool take) {
   if (payload->failed.load(relaxed)) {
-    raise_stored(payload);
+    raise_stored(payload, take);
     return nullptr;
   }
-  return take ? take_value(payload) : copy_value(payload->value);
+  Carrying carrying;
+  return take ? take_value(payload) : backend().copy_out(*payload);
 }
 
 }  // namespace

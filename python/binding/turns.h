@@ -27,7 +27,7 @@ int hold_all(std::span<const Claim> cowns, double timeout, const char* what);
 // Holds a cown that nobody else does, in the window after wait(): to be given back with Scheduler::finish(). Null with
 // an error.
 Turn* take_in_window(Payload* payload);
-// Gives back one acquisition of a held cown.
-void give_back(Held& held) noexcept;
+// Gives back one acquisition of a held cown. -1 with TransferError: it is given back, but workers will not get its value.
+int give_back(Held& held) noexcept;
 
 }  // namespace boc::py

@@ -18,8 +18,6 @@ struct WhenObject {
   PyObject* items[1];
 };
 
-PyTypeObject* when_type = nullptr;
-
 WhenObject* when_of(PyObject* o) noexcept {
   return reinterpret_cast<WhenObject*>(o);
 }
@@ -88,7 +86,7 @@ int bind_whencall(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, PyObje
 }  // namespace
 
 PyObject* make_when(PyObject* const* arguments, Py_ssize_t n, PyObject* scope_object) {
-  auto* w = reinterpret_cast<WhenObject*>(when_type->tp_alloc(when_type, n));
+  auto* w = reinterpret_cast<WhenObject*>(home().when_type->tp_alloc(home().when_type, n));
   if (!w) return nullptr;
   w->vectorcall = when_call;
   w->scope = Py_XNewRef(scope_object);
@@ -146,8 +144,8 @@ PyMethodDef when_methods[] = {
     {nullptr, nullptr, 0, nullptr}};
 
 int add_when_type(PyObject* module) {
-  when_type = make_type(module, &when_spec, nullptr);
-  return when_type ? 0 : -1;
+  home().when_type = make_type(module, &when_spec, nullptr);
+  return home().when_type ? 0 : -1;
 }
 
 }  // namespace boc::py

@@ -14,17 +14,18 @@ A :class:`Cown` owns a value. ``@when(a, b)`` schedules a function that runs onc
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-# What the native part looks up while it schedules: there before the first @when, also when the interpreter ends.
-from . import _analysis as _analysis
-from . import _codec as _codec
-from . import _install_check, _runtime
-from . import _reports as _reports
+from . import _bocpy
 from ._bocpy import Cown, batch, hold, read, scope, when, whencall
-from ._config import WORKER_COUNT, backend
-from ._errors import TransferError
-from ._runtime import WaitResult, quiesce, start, wait
+
+TYPE_CHECKING = False  # importing typing takes longer than all the rest; type checkers know the name
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ._config import WORKER_COUNT, backend
+    from ._errors import CancelledError, TransferError
+    from ._runtime import WaitResult, quiesce, start, wait
+
+    __version__: str
 
 __all__ = [
     "WORKER_COUNT",
@@ -45,24 +46,48 @@ __all__ = [
     "whencall",
 ]
 
-_runtime.install()
-_install_check.warn_about_twin(__file__)
-
-
-if TYPE_CHECKING:
-    from ._errors import CancelledError
-
-    __version__: str
+# What workers' interpreters, and most programs, use seldom or never.
+_LATER = {
+    "WORKER_COUNT": "_config",
+    "backend": "_config",
+    "CancelledError": "_errors",
+    "TransferError": "_errors",
+    "WaitResult": "_runtime",
+    "quiesce": "_runtime",
+    "start": "_runtime",
+    "wait": "_runtime",
+}
 
 
 def __getattr__(name: str) -> Any:
-    # Both need modules that most programs never use.
-    if name == "CancelledError":
-        from ._errors import CancelledError
-
-        return CancelledError
     if name == "__version__":
         from ._install_check import version
 
         return version()
-    raise AttributeError(f"module 'bocpy' has no attribute {name!r}")
+    if name not in _LATER:
+        raise AttributeError(f"module 'bocpy' has no attribute {name!r}")
+    import importlib
+
+    found = getattr(importlib.import_module(f"bocpy.{_LATER[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+if _bocpy._home_index() == 0:  # a worker's interpreter has neither an end of a program nor forks of its own
+    # What the native part looks up while it schedules: there before the first @when, also when the interpreter ends.
+    from . import _analysis as _analysis
+    from . import _codec as _codec
+    from . import _install_check
+    from . import _reports as _reports
+    from ._config import WORKER_COUNT, backend
+    from ._errors import TransferError
+    from ._runtime import WaitResult, install, quiesce, start, wait
+
+    if backend() == "subinterp":
+        # Before any worker does (CPython 3.12 minds who is first), and before a signal handler comes in between.
+        from . import _carry as _carry
+        from . import _carry_load as _carry_load
+        from . import _delivery as _delivery
+        from . import _snapshot as _snapshot
+    install()
+    _install_check.warn_about_twin(__file__)

@@ -69,6 +69,14 @@ def _scan(code: CodeType, found: _Found, free: frozenset[str]) -> None:
         _scan(inner, found, free.intersection(inner.co_freevars).difference(code.co_cellvars))
 
 
+def imported_modules(code: CodeType) -> list[str]:
+    """The names of the modules that `code` and its nested codes import."""
+    names = [str(each.argval) for each in dis.get_instructions(code) if each.opname == "IMPORT_NAME"]
+    for inner in _nested(code):
+        names += imported_modules(inner)
+    return names
+
+
 def analyze(code: CodeType) -> _Analysis:
     """Read from `code` and its nested codes what a behavior's captures depend on.
 

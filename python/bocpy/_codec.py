@@ -7,24 +7,18 @@ are rebuilt from their code with copies of their cells and defaults; exceptions 
 
 from __future__ import annotations
 
-import functools
 import io
-import pickle
-import sys
+from _pickle import PickleBuffer, Pickler, Unpickler
 from collections.abc import Callable, Iterable
-from types import (
-    CellType,
-    FunctionType,
-    GetSetDescriptorType,
-    MappingProxyType,
-    MemberDescriptorType,
-    MethodType,
-    SimpleNamespace,
-)
-from typing import Any
+from types import CellType, FunctionType, MappingProxyType, MethodType, SimpleNamespace
+
+from . import _carry_reductions as _reductions
+
+TYPE_CHECKING = False  # importing typing takes longer than all the rest; type checkers know the name
+if TYPE_CHECKING:
+    from typing import Any
 
 PROTOCOL = 5
-_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 
 # What the extension module does for us (python/values/codec_bridge.h), once install() was called.
 callbacks: Any = None
@@ -53,106 +47,16 @@ def fill_function(function: FunctionType, state: tuple[Any, ...]) -> None:
     callbacks.fill_function(function, *state)
 
 
-def fill_cell(cell: CellType, state: tuple[Any]) -> None:
-    """Give a new cell its content."""
-    cell.cell_contents = state[0]
-
-
 def reduce_function(function: FunctionType) -> tuple[Any, ...]:
     """Reduce to the shell first, the parts after: they may refer to the function itself."""
     parts = (function.__closure__, function.__defaults__, function.__kwdefaults__, function.__dict__ or None)
     return callbacks.function_shell, (Reference(function),), parts, None, None, fill_function
 
 
-def reduce_cell(cell: CellType) -> tuple[Any, ...]:
-    """Cells that two functions share are shared by their copies."""
-    try:
-        content = cell.cell_contents
-    except ValueError:
-        return CellType, ()
-    return CellType, (), (content,), None, None, fill_cell
-
-
-def rewrap_cache(function: Callable[..., Any], parameters: dict[str, Any]) -> Any:
-    """Wrap `function` in an empty cache."""
-    return functools.lru_cache(**parameters)(function)
-
-
-def reduce_cached(wrapper: Any) -> Any:
-    """An lru_cache found under its name is that one, a nested one becomes a new cache over a copied function."""
-    found: Any = sys.modules.get(wrapper.__module__)
-    for part in wrapper.__qualname__.split("."):
-        found = getattr(found, part, None)
-    if found is wrapper:
-        return NotImplemented
-    return rewrap_cache, (wrapper.__wrapped__, wrapper.cache_parameters())
-
-
-# Exceptions -----------------------------------------------------------------------------------------------------------
-
-_GROUP: type[BaseException] | None = getattr(__import__("builtins"), "BaseExceptionGroup", None)
-# The object an attribute or name was missing from says nothing that the message does not, and often cannot be copied.
-_NOT_COPIED = frozenset({"args", "obj", "exceptions", "message"})
-
-
-def make_exception(base: type[BaseException], cls: type[BaseException], *arguments: Any) -> BaseException:
-    """Make an exception by its built-in base's __new__ alone."""
-    return base.__new__(cls, *arguments)
-
-
-def fill_exception(exception: BaseException, state: tuple[Any, ...]) -> None:
-    """Give a bare exception its arguments, attributes and chain."""
-    arguments, attributes, fields, chain = state
-    exception.args = arguments
-    for name, value in fields.items():
-        object.__setattr__(exception, name, value)
-    if attributes:
-        exception.__dict__.update(attributes)
-    if chain is not None:
-        exception.__cause__, exception.__context__, exception.__suppress_context__ = chain
-
-
-def _exception_fields(exception: BaseException) -> dict[str, Any]:
-    """What built-in exceptions and classes with slots keep outside their dict."""
-    fields = {}
-    for cls in type(exception).__mro__:
-        for name, descriptor in vars(cls).items():
-            if not isinstance(descriptor, (MemberDescriptorType, GetSetDescriptorType)):
-                continue
-            if name in _NOT_COPIED or name.startswith("__"):  # __class__, __dict__; the chain is told apart
-                continue
-            try:
-                value = descriptor.__get__(exception)
-            except AttributeError:  # not set
-                continue
-            if value is not None:
-                fields[name] = value
-    return fields
-
-
-def reduce_exception(exception: BaseException, chain: bool) -> Any:
-    """Reduce an exception so that its class's own __init__ is not run; a class's own reduction is respected."""
-    cls = type(exception)
-    base: type[Any] = BaseException
-    for base in cls.__mro__:
-        if not base.__flags__ & _HEAP_TYPE:
-            break
-        if "__reduce__" in vars(base) or "__reduce_ex__" in vars(base):
-            return NotImplemented
-    arguments: tuple[Any, ...] = ()
-    if _GROUP is not None and isinstance(exception, _GROUP):
-        arguments = (exception.message, list(exception.exceptions))  # type: ignore[attr-defined]
-    links = (exception.__cause__, exception.__context__, exception.__suppress_context__) if chain else None
-    state = (exception.args, exception.__dict__ or None, _exception_fields(exception), links)
-    return make_exception, (base, cls, *arguments), state, None, None, fill_exception
-
-
 # Picklers -------------------------------------------------------------------------------------------------------------
 
-_lru_type = type(functools.lru_cache(lambda: None))
 
-
-class ValuePickler(pickle.Pickler):
+class ValuePickler(Pickler):
     """A pickler with the rules of this module for what pickle itself refuses or would do otherwise."""
 
     keep_chains = True  # False: exceptions lose their causes and contexts
@@ -162,18 +66,18 @@ class ValuePickler(pickle.Pickler):
         """Called for everything but the basic built-in types."""
         kind = type(obj)
         if kind is FunctionType:
-            return reduce_function(obj)
+            return _reductions.reduce_dispatcher(obj) if _reductions.is_dispatcher(obj) else reduce_function(obj)
         if kind is CellType:
-            return reduce_cell(obj)
+            return _reductions.reduce_cell(obj)
         if kind is MethodType:
-            return MethodType, (obj.__func__, obj.__self__)
+            return _reductions.reduce_method(obj)
         if kind is MappingProxyType:
-            return MappingProxyType, (dict(obj),)
-        if kind is _lru_type:
-            return reduce_cached(obj)
-        if isinstance(obj, BaseException):
+            return _reductions.reduce_proxy(obj)
+        if kind is _reductions.CACHE_TYPE:
+            return _reductions.reduce_cached(obj, _reductions.lookup(obj))
+        if _reductions.is_exception_type(kind):
             self.saw_chain |= obj.__cause__ is not None or obj.__context__ is not None
-            return reduce_exception(obj, self.keep_chains)
+            return _reductions.reduce_exception(obj, self.keep_chains)
         return NotImplemented
 
 
@@ -187,13 +91,13 @@ class _CopyPickler(ValuePickler):
         super().__init__(file, PROTOCOL, buffer_callback=buffer_callback)
 
 
-class _CopyUnpickler(pickle.Unpickler):
+class _CopyUnpickler(Unpickler):
     def __init__(self, file: io.BytesIO, refs: list[Any], buffers: Iterable[Any]) -> None:
         self.persistent_load = refs.__getitem__  # type: ignore[method-assign]
         super().__init__(file, buffers=buffers)
 
 
-def _copy_buffer(buffer: pickle.PickleBuffer) -> bytes | bytearray:
+def _copy_buffer(buffer: PickleBuffer) -> bytes | bytearray:
     with buffer.raw() as raw:
         return bytes(raw) if raw.readonly else bytearray(raw)
 
@@ -205,7 +109,7 @@ def _copy(values: list[Any], chains: bool) -> tuple[_Answer, bool]:
     """copy_all with or without the chains of exceptions, and whether there were any."""
     file = io.BytesIO()
     refs: list[Any] = []
-    buffers: list[pickle.PickleBuffer] = []
+    buffers: list[PickleBuffer] = []
     pickler = _CopyPickler(file, refs, buffers.append, chains)
     index = 0
     try:

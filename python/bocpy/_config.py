@@ -16,7 +16,10 @@ def choose_backend(wanted: str | None) -> str:
 
     Raises ImportError if the value is unknown, or names a backend that this interpreter cannot have.
     """
-    if wanted in (None, "", "auto", "threads"):
+    free_threaded = _bocpy.FREE_THREADED_BUILD
+    if wanted in (None, "", "auto"):
+        return "subinterp" if sys.version_info >= (3, 12) and not free_threaded else "threads"
+    if wanted == "threads":
         return "threads"
     if wanted == "subinterp":
         if sys.version_info < (3, 12):
@@ -24,10 +27,7 @@ def choose_backend(wanted: str | None) -> str:
                 "BOCPY_BACKEND=subinterp needs Python 3.12 or newer: before, sub-interpreters share one lock. "
                 "Unset BOCPY_BACKEND, or set it to auto or threads"
             )
-        raise ImportError(
-            "BOCPY_BACKEND=subinterp: this version of bocpy-dual does not have the sub-interpreter backend yet. "
-            "Unset BOCPY_BACKEND, or set it to auto or threads"
-        )
+        return "subinterp"
     raise ImportError(f"BOCPY_BACKEND={wanted!r} is not a backend: use auto, threads or subinterp")
 
 
@@ -67,9 +67,13 @@ def count_workers(wanted: str | None) -> int:
     return max(1, cpus)
 
 
-BACKEND = choose_backend(os.environ.get("BOCPY_BACKEND"))
+# A worker's interpreter is there because sub-interpreters were chosen, whatever the environment says by now.
+_in_main = _bocpy._home_index() == 0
+BACKEND = choose_backend(os.environ.get("BOCPY_BACKEND")) if _in_main else "subinterp"
 WORKER_COUNT = count_workers(os.environ.get("BOCPY_WORKERS"))
-_bocpy._configure(WORKER_COUNT)
+if _in_main:
+    _bocpy._choose(BACKEND == "subinterp")
+    _bocpy._configure(WORKER_COUNT)
 
 
 def backend() -> str:

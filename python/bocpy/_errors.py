@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from typing import TYPE_CHECKING, Any
+from _thread import allocate_lock
 
+TYPE_CHECKING = False  # importing typing takes longer than all the rest; type checkers know the name
 if TYPE_CHECKING:
     from concurrent.futures import CancelledError as _FuturesCancelledError
+    from typing import Any
 
     class CancelledError(_FuturesCancelledError):
         """A behavior was dropped before it began."""
@@ -29,7 +30,7 @@ class UnsupportedFunctionError(SyntaxError, TypeError):
 
 # One traceback: file, function and line of each frame in one flat tuple, outermost first. A frame without a file stands
 # for as many frames left out as its line says.
-_Records = tuple[Any, ...]
+_Records = tuple["Any", ...]
 
 
 def _format(records: _Records) -> str:
@@ -97,7 +98,7 @@ def _cancelled_error() -> type[Exception]:
     )
 
 
-_cancelled_lock = threading.Lock()
+_cancelled_lock = allocate_lock()
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,7 @@ import math
 import os
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, overload
 
 from . import _bocpy
@@ -25,15 +26,21 @@ class WaitResult(NamedTuple):
 _running_with: int | None = None  # the worker count of the last start()
 
 
-def start(worker_count: int | None = None, module: tuple[str, str | None] | None = None) -> None:
+def start(
+    worker_count: int | None = None,
+    module: tuple[str, str | None] | None = None,
+    *,
+    initializer: Callable[[], object] | None = None,
+) -> None:
     """Start the workers; ``@when`` does it by itself when it has to.
 
     :param worker_count: threads that run behaviors, at least 1; None: :data:`WORKER_COUNT`.
     :param module: accepted for programs written for other implementations, and checked: a pair (dotted module name,
         path or None). Functions find their globals without it.
-    :raises RuntimeError: if the runtime is up with another number of workers (call ``wait()`` first), in a behavior,
-        or if the system refuses threads.
-    :raises TypeError: if ``worker_count`` is no int.
+    :param initializer: called once by each worker before its first behavior of this start; later starts do not.
+    :raises RuntimeError: if the runtime is up with another number of workers, or at all if there is an initializer
+        (call ``wait()`` first), in a behavior, if the system refuses threads, or if the initializer fails.
+    :raises TypeError: if ``worker_count`` is no int, or ``initializer`` cannot be called.
     :raises ValueError: if ``worker_count`` is below 1 or ``module`` is not such a pair.
     """
     global _running_with
@@ -46,7 +53,11 @@ def start(worker_count: int | None = None, module: tuple[str, str | None] | None
             raise ValueError(f"worker_count is at most {MOST_WORKERS}, not {worker_count}")
     if module is not None:
         _check_module(module)
+    if initializer is not None and not callable(initializer):
+        raise TypeError(f"initializer is a function without parameters or None, not {type(initializer).__name__}")
     if _bocpy._running():
+        if initializer is not None:
+            raise RuntimeError("the runtime is already running; call wait() before you start it with an initializer")
         have = len(_bocpy._stats())
         if worker_count is not None and worker_count != have:
             raise RuntimeError(
@@ -54,7 +65,7 @@ def start(worker_count: int | None = None, module: tuple[str, str | None] | None
                 f"{worker_count}"
             )
         return
-    _running_with = _bocpy._start(worker_count or WORKER_COUNT)
+    _running_with = _bocpy._start(worker_count or WORKER_COUNT, initializer)
 
 
 def _check_module(module: object) -> None:
@@ -241,8 +252,12 @@ def _end_as_interrupted() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
+def _after_fork_in_parent() -> None:
+    _bocpy._after_fork(False)
+
+
 def _after_fork_in_child() -> None:
-    _bocpy._after_fork()
+    _bocpy._after_fork(True)
     _bocpy._configure(WORKER_COUNT)
 
 
@@ -255,4 +270,6 @@ def install() -> None:
         register(_before_threads_end)
     atexit.register(_at_exit)
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_after_fork_in_child)
+        os.register_at_fork(
+            before=_bocpy._before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+        )

@@ -63,6 +63,7 @@ void free_info(void* extra) {
   if (!extra) return;
   auto* info = static_cast<CodeInfo*>(extra);
   forget_clones(info);
+  if (info->recipes) info->free_recipes(info);
   clear_info(info);
 }
 
@@ -116,6 +117,10 @@ CodeInfo* make_info(PyCodeObject* code, Py_ssize_t index) {
 }
 
 }  // namespace
+
+void code_infos_after_fork() noexcept {
+  new (&creation_mutex) Mutex;
+}
 
 CodeInfo* code_info(PyCodeObject* code) {
   Py_ssize_t index = extra_index();

@@ -7,6 +7,7 @@
 
 namespace boc::py {
 
+struct KeptRecipe;
 struct Shelf;
 struct Site;
 
@@ -33,6 +34,10 @@ struct CodeInfo {
   std::atomic<Site*> site{nullptr};
   void (*free_site)(Site*) noexcept = nullptr;
 
+  // Kept by the sub-interpreter backend (kept_recipes.h); given back when the code goes.
+  KeptRecipe* recipes = nullptr;
+  void (*free_recipes)(CodeInfo*) noexcept = nullptr;
+
   PyInterpreterState* owner = nullptr;
   CodeInfo* previous = nullptr;  // the list of those with kept clones, guarded by its mutex
   CodeInfo* next = nullptr;
@@ -42,6 +47,10 @@ struct CodeInfo {
 // The info of `code`, or null with an error set. Owned by the code object. The first call for a code object
 // runs Python code (the analysis); later calls cost a few nanoseconds.
 CodeInfo* code_info(PyCodeObject* code);
+
+// In the child of a fork: threads of other interpreters may have held the locks around all this.
+void code_infos_after_fork() noexcept;
+void clones_after_fork() noexcept;
 
 // Drops every kept clone of this interpreter (called by wait()). Needs a thread state; may run destructors.
 void drop_clones();

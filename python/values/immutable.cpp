@@ -1,19 +1,14 @@
 #include "immutable.h"
 
-#include <atomic>
+#include "home.h"
 
 namespace boc::py {
 namespace {
 
-constexpr int kMaxTypes = 16;
 constexpr int kMaxDepth = 32;
 // How many containers one question may look into. A tuple that holds itself many times over (t = (t, t),
 // forty deep) would otherwise take for ever.
 constexpr int kMaxContainers = 10000;
-
-std::atomic<PyTypeObject*> cown_types[kMaxTypes];
-std::atomic<int> cown_type_count{0};
-Mutex cown_types_mutex;
 
 struct Walk {
   int depth = 0;
@@ -140,28 +135,7 @@ bool Walk::value(PyObject* o) noexcept {
 }  // namespace
 
 bool is_cown(PyObject* o) noexcept {
-  PyTypeObject* type = Py_TYPE(o);
-  int count = cown_type_count.load(std::memory_order_acquire);  // pairs with register_cown_type
-  for (int i = 0; i < count; ++i) {
-    if (cown_types[i].load(std::memory_order_relaxed) == type) return true;
-  }
-  // Only heap types are derived from cowns; atoms and built-in containers are out at once.
-  if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE)) return false;
-  for (int i = 0; i < count; ++i) {
-    if (PyType_IsSubtype(type, cown_types[i].load(std::memory_order_relaxed))) return true;
-  }
-  return false;
-}
-
-void register_cown_type(PyTypeObject* type) {
-  std::lock_guard lock(cown_types_mutex);
-  int count = cown_type_count.load(std::memory_order_relaxed);
-  for (int i = 0; i < count; ++i) {
-    if (cown_types[i].load(std::memory_order_relaxed) == type) return;
-  }
-  if (count == kMaxTypes) Py_FatalError("bocpy: more cown types registered than there are");
-  cown_types[count].store(type, std::memory_order_relaxed);
-  cown_type_count.store(count + 1, std::memory_order_release);
+  return PyObject_TypeCheck(o, home().cown_type);
 }
 
 bool goes_as_is(PyObject* o) noexcept {

@@ -18,11 +18,6 @@ inline bool is_atom_type(PyTypeObject* type) noexcept {
          type == &PyBool_Type || type == &PyBytes_Type || type == &PyComplex_Type;
 }
 
-// Objects of `type` and its subclasses go as they are. Called by the binding for each cown type, in the
-// module's exec slot; a type registered twice counts once. The list holds no reference: heap types registered
-// here must live as long as the process.
-void register_cown_type(PyTypeObject* type);
-
 bool is_cown(PyObject* o) noexcept;
 
 }  // namespace boc::py

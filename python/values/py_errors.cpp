@@ -1,10 +1,6 @@
 #include "py_errors.h"
 
 namespace boc::py {
-namespace {
-
-// "TypeError: cannot pickle 'lock' object" without calling str() on anything: the type's name, and the first
-// argument if it is a plain string.
 PyObject* reason_of(PyObject* exception) {
   PyObject* arguments = reinterpret_cast<PyBaseExceptionObject*>(exception)->args;
   const char* type = Py_TYPE(exception)->tp_name;
@@ -14,8 +10,6 @@ PyObject* reason_of(PyObject* exception) {
   }
   return PyUnicode_FromString(type);
 }
-
-}  // namespace
 
 PyObject* module_attribute(const char* module, const char* name) {
   // Straight from sys.modules if it is there and complete: the import system takes several times as long.
@@ -28,6 +22,22 @@ PyObject* module_attribute(const char* module, const char* name) {
   PyErr_Clear();
   Ref imported(PyImport_ImportModule(module));
   return imported ? PyObject_GetAttrString(imported.get(), name) : nullptr;
+}
+
+std::string take_error_text() noexcept {
+  PyObject* error = take_exception();
+  std::string text = "unknown";
+  if (error) {
+    Ref told(PyObject_Str(error));
+    const char* utf8 = told ? PyUnicode_AsUTF8(told.get()) : nullptr;
+    try {
+      text = std::string(Py_TYPE(error)->tp_name) + ": " + (utf8 ? utf8 : "");
+    } catch (const std::bad_alloc&) {
+    }
+    Py_DECREF(error);
+  }
+  PyErr_Clear();
+  return text;
 }
 
 int raise_error(const char* name, PyObject* message) {

@@ -262,6 +262,10 @@ void forget_clones(CodeInfo* info) {
   delete[] info->shelves.load(std::memory_order_relaxed);
 }
 
+void clones_after_fork() noexcept {
+  new (&list_mutex) Mutex;
+}
+
 void drop_clones() {
   PyInterpreterState* here = PyInterpreterState_Get();
   Kept* taken = nullptr;

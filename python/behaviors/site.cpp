@@ -8,11 +8,9 @@
 #include <unordered_set>
 #include <vector>
 
-#include "thread_backend.h"
-
 namespace boc::py {
 
-// How many behaviors of one code object are pending, counted in shards so that workers do not share a cache line.
+// How many behaviors of one place are pending, counted in shards so that workers do not share a cache line.
 struct Site {
   static constexpr unsigned SHARDS = 8;
   struct alignas(64) Shard {
@@ -20,6 +18,7 @@ struct Site {
   };
   Shard shards[SHARDS];
   std::string description;
+  atomic<uint32_t> refs{1};
 
   int64_t pending() const noexcept {
     int64_t sum = 0;
@@ -42,36 +41,8 @@ Registry& registry() {
   return *all;
 }
 
-void forget_site(Site* site) noexcept {
-  {
-    std::lock_guard guard(registry().mutex);
-    registry().sites.erase(site);
-  }
-  delete site;
-}
-
-Site* make_site(CodeInfo* info, PyObject* code) noexcept {
-  try {
-    auto site = std::make_unique<Site>();
-    Ref text(describe_site(code));
-    const char* utf8 = text ? PyUnicode_AsUTF8(text.get()) : nullptr;
-    if (utf8) site->description = utf8;
-    PyErr_Clear();
-    std::lock_guard guard(registry().mutex);
-    if (Site* other = info->site.load(acquire)) return other;
-    registry().sites.insert(site.get());
-    info->site.store(site.get(), release);  // partner: the acquire in count_site()
-    info->free_site = forget_site;
-    return site.release();
-  } catch (const std::bad_alloc&) {
-    return nullptr;  // then it is missing from reports
-  }
-}
-
-}  // namespace
-
-PyObject* describe_site(PyObject* code) noexcept {
-  if (!code) return PyUnicode_FromString("<callable>");
+// Null without an error if there is no memory.
+PyObject* describe_code(PyObject* code) noexcept {
   auto* c = reinterpret_cast<PyCodeObject*>(code);
 #if PY_VERSION_HEX >= 0x030B0000
   PyObject* name = c->co_qualname;
@@ -81,12 +52,51 @@ PyObject* describe_site(PyObject* code) noexcept {
   return PyUnicode_FromFormat("%U (%U:%d)", name, c->co_filename, c->co_firstlineno);
 }
 
-void enter_site(CodeInfo* info, PyObject* code) noexcept {
-  if (!info->site.load(acquire)) make_site(info, code);
+Site* make_site(CodeInfo* info, PyObject* code) noexcept {
+  try {
+    auto site = std::make_unique<Site>();
+    Ref text(describe_code(code));
+    const char* utf8 = text ? PyUnicode_AsUTF8(text.get()) : nullptr;
+    if (utf8) site->description = utf8;
+    PyErr_Clear();
+    std::lock_guard guard(registry().mutex);
+    if (Site* other = info->site.load(acquire)) return other;
+    registry().sites.insert(site.get());
+    info->site.store(site.get(), release);  // partner: the acquire in site_of()
+    info->free_site = let_go_site;
+    return site.release();
+  } catch (const std::bad_alloc&) {
+    return nullptr;  // then it is missing from reports
+  }
 }
 
-void count_site(CodeInfo* info, unsigned shard, int change) noexcept {
-  if (Site* site = info->site.load(acquire)) site->shards[shard % Site::SHARDS].count.fetch_add(change, relaxed);
+}  // namespace
+
+Site* site_of(CodeInfo* info, PyObject* code) noexcept {
+  if (!info) return nullptr;
+  Site* site = info->site.load(acquire);
+  return site ? site : make_site(info, code);
+}
+
+void keep_site(Site* site) noexcept {
+  if (site) site->refs.fetch_add(1, relaxed);
+}
+
+void let_go_site(Site* site) noexcept {
+  if (!site || site->refs.fetch_sub(1, acq_rel) != 1) return;
+  {
+    std::lock_guard guard(registry().mutex);
+    registry().sites.erase(site);
+  }
+  delete site;
+}
+
+const char* describe_site(const Site* site) noexcept {
+  return site ? site->description.c_str() : "<callable>";
+}
+
+void count_site(Site* site, unsigned shard, int change) noexcept {
+  if (site) site->shards[shard % Site::SHARDS].count.fetch_add(change, relaxed);
 }
 
 void register_context(Context& c) {
@@ -111,13 +121,21 @@ PyObject* pending_report() {
     for (Site* site : registry().sites) {
       int running = 0;
       for (Context* c : registry().contexts) {
-        CodeInfo* info = c->running.load(relaxed);
-        if (info && info->site.load(acquire) == site) ++running;
+        if (c->running.load(relaxed) == site) ++running;
       }
-      int64_t pending = site->pending();
-      if (pending > 0) lines.push_back({site->description, pending, running});
+      const int64_t pending = site->pending();
+      // One function has a code object, and so a place, in each interpreter.
+      auto twin = std::find_if(lines.begin(), lines.end(),
+                               [&](const Line& line) { return line.description == site->description; });
+      if (twin == lines.end()) {
+        lines.push_back({site->description, pending, running});
+      } else {
+        twin->pending += pending;
+        twin->running += running;
+      }
     }
   }
+  std::erase_if(lines, [](const Line& line) { return line.pending <= 0; });
   std::sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) { return a.pending > b.pending; });
   PyObject* list = PyList_New(0);
   for (const Line& line : lines) {
@@ -148,12 +166,7 @@ Payload* find_live(uintptr_t address) noexcept {
   std::lock_guard guard(registry().mutex);
   auto at = registry().live.find(reinterpret_cast<Payload*>(address));
   if (at == registry().live.end()) return nullptr;
-  // Its last reference may just be going: then it is about to be forgotten.
-  uint32_t refs = (*at)->refs.load(relaxed);
-  while (refs != 0) {
-    if ((*at)->refs.compare_exchange_weak(refs, refs + 1, relaxed)) return *at;
-  }
-  return nullptr;
+  return ref_if_alive(**at) ? *at : nullptr;
 }
 
 void end_forked_child(PyObject* value) noexcept {

@@ -1,15 +1,20 @@
 // Places in the program: where behaviors were written, how many of each are pending, what runs now.
 #pragma once
 
+#include "code_info.h"
 #include "context.h"
 
 namespace boc::py {
 
-// "name (file:line)" of a code object, or "<callable>" for null; null without an error set if there is no memory.
-PyObject* describe_site(PyObject* code) noexcept;
-
-// Makes the place known before its first behavior is counted.
-void enter_site(CodeInfo* info, PyObject* code) noexcept;
+// The place of a code object, made at its first behavior; null if there is no memory, or no code. Lives as long as the
+// code, and as any reference on it.
+Site* site_of(CodeInfo* info, PyObject* code) noexcept;
+void keep_site(Site* site) noexcept;
+void let_go_site(Site* site) noexcept;
+// "name (file:line)"; "<callable>" for null.
+const char* describe_site(const Site* site) noexcept;
+// Counts its pending behaviors; each thread in a shard.
+void count_site(Site* site, unsigned shard, int change) noexcept;
 
 // Worker contexts, for reports of what runs.
 void register_context(Context& context);

@@ -3,7 +3,9 @@
 #include <new>
 #include <utility>
 
+#include "py_backend.h"
 #include "py_errors.h"
+#include "site.h"
 
 #if PY_VERSION_HEX < 0x030D0000
 extern "C" void _PyErr_WriteUnraisableMsg(const char* message, PyObject* object);
@@ -12,6 +14,7 @@ extern "C" void _PyErr_WriteUnraisableMsg(const char* message, PyObject* object)
 namespace boc::py {
 
 void Failures::add(Payload& payload) {
+  payload.strong_only.store(false, relaxed);  // C4: report_all() makes references from this table
   std::lock_guard guard(mutex_);
   unseen_.insert(&payload);
 }
@@ -28,52 +31,44 @@ void Failures::look(Payload& payload) noexcept {
 void Failures::name_cancellation(Payload& payload) noexcept {
   raise_error("CancelledError", PyUnicode_FromString("the behavior was cancelled before it began"));
   PyObject* error = take_exception();
-  PyObject* old = nullptr;
-  {
-    std::lock_guard guard(mutex_);
-    if (payload.cancelled.load(relaxed)) {
-      old = payload.value;
-      payload.value = error;
-      payload.cancelled.store(false, release);
-      error = nullptr;
-    }
-  }
-  Py_XDECREF(old);
-  Py_XDECREF(error);
+  if (error) backend().name_cancelled(payload, error, mutex_);
 }
 
-void Failures::drop(Payload& payload) noexcept {
-  if (!payload.failed.load(relaxed) || payload.looked.load(relaxed)) return;
-  bool mine;
-  {
-    std::lock_guard guard(mutex_);
-    mine = unseen_.erase(&payload) != 0;
+bool Failures::drop(Payload& payload) noexcept {
+  if (!payload.failed.load(relaxed) || payload.looked.load(relaxed)) return false;
+  std::lock_guard guard(mutex_);
+  return unseen_.erase(&payload) != 0;
+}
+
+// One that nobody has looked at, with a reference; it counts as looked at. Null if there is none. What its last owner is
+// just giving up stays on the list: that one reports it.
+Payload* Failures::take_unseen() noexcept {
+  std::lock_guard guard(mutex_);
+  for (auto at = unseen_.begin(); at != unseen_.end(); ++at) {
+    Payload* payload = *at;
+    if (!ref_if_alive(*payload)) continue;
+    unseen_.erase(at);
+    payload->looked.store(true, relaxed);
+    return payload;
   }
-  if (mine) report(payload.value, payload.origin);
+  return nullptr;
 }
 
 void Failures::report_all() noexcept {
-  for (;;) {
-    PyObject *error = nullptr, *origin = nullptr;
-    {
-      std::lock_guard guard(mutex_);
-      if (unseen_.empty()) return;
-      Payload* payload = *unseen_.begin();
-      unseen_.erase(unseen_.begin());
-      payload->looked.store(true, relaxed);
-      error = Py_NewRef(payload->value);
-      origin = Py_XNewRef(payload->origin);
-    }
-    report(error, origin);
-    Py_DECREF(error);
-    Py_XDECREF(origin);
+  while (Payload* payload = take_unseen()) {
+    Ref error(value_of(*payload, false));
+    if (!error) error = Ref(take_exception());  // why it cannot be told
+    if (error) report(error.get(), payload->origin);
+    if (payload->unref()) backend().drop(payload);
   }
 }
 
 // The hook writes in several pieces and may do anything: only one thread is in it at a time, and the others leave their
 // reports to that one rather than wait.
-void Failures::report(PyObject* error, PyObject* origin) noexcept {
-  Report mine{Py_NewRef(error), Py_XNewRef(origin)};
+void Failures::report(PyObject* error, Site* origin) noexcept {
+  if (!home().main()) return report_elsewhere(error, origin);
+  keep_site(origin);
+  Report mine{Py_NewRef(error), origin};
   std::unique_lock lock(mutex_);
   try {
     reports_.push_back(mine);
@@ -98,8 +93,7 @@ void Failures::write(const Report& report) noexcept {
   auto [error, origin] = report;
   PyObject* raised = take_exception();
   Ref describe(module_attribute("bocpy._reports", "describe_failure"));
-  Ref said(describe ? PyObject_CallFunctionObjArgs(describe.get(), error, origin ? origin : Py_None, nullptr)
-                    : nullptr);
+  Ref said(describe ? PyObject_CallFunction(describe.get(), "Os", error, describe_site(origin)) : nullptr);
   const char* place = said ? PyUnicode_AsUTF8(said.get()) : nullptr;
   PyErr_Clear();
   raise_exception(error);
@@ -112,7 +106,7 @@ void Failures::write(const Report& report) noexcept {
   _PyErr_WriteUnraisableMsg(message ? message : "in a behavior", nullptr);
   Py_XDECREF(text);
 #endif
-  Py_XDECREF(origin);
+  let_go_site(origin);
   raise_exception(raised);
 }
 

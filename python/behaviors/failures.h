@@ -14,20 +14,25 @@ class Failures {
   void add(Payload& payload);
   // Somebody looks at it: it will not be reported.
   void look(Payload& payload) noexcept;
-  // The cown goes away.
-  void drop(Payload& payload) noexcept;
-  // Reports all that are left (at wait() and at exit).
+  // The cown goes away. True: nobody has looked at its failure, which is the caller's to report.
+  bool drop(Payload& payload) noexcept;
+  // Reports an error (borrowed, of the caller's home) of a behavior of that place.
+  void report(PyObject* error, Site* origin) noexcept;
+  // Reports all that are left (at wait() and at exit). In the main interpreter.
   void report_all() noexcept;
   void after_fork();
 
+  // How a worker's interpreter reports: by having main do it. Steals nothing; leaves no error.
+  void (*report_elsewhere)(PyObject* error, Site* origin) noexcept = nullptr;
+
  private:
   struct Report {
-    PyObject* error;   // strong
-    PyObject* origin;  // strong or null
+    PyObject* error;  // strong
+    Site* origin;     // a reference of its own, or null
   };
 
   void name_cancellation(Payload& payload) noexcept;
-  void report(PyObject* error, PyObject* origin) noexcept;
+  Payload* take_unseen() noexcept;
   static void write(const Report& report) noexcept;
 
   Mutex mutex_;  // never held while Python code runs

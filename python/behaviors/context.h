@@ -29,10 +29,11 @@ struct Context {
   std::vector<Held> held;      // only outside behaviors
   std::vector<Scope*> scopes;  // entered and not left yet, the inner ones last
   unsigned shard = 0;          // which of a site's counters this thread uses
-  atomic<CodeInfo*> running{nullptr};
+  atomic<Site*> running{nullptr};
   Cown* dead = nullptr;       // cowns to drop at the next moment when user code may run
   Cown* undropped = nullptr;  // cowns inside a cown that is being dropped
   bool dropping = false;
+  unsigned carrying = 0;  // a value is being copied or encoded: user code in there must not wait
 
   Held* find(const Payload* payload) noexcept {
     for (Held& h : held) {
@@ -64,5 +65,18 @@ inline Context& context() noexcept {
   Context* mine = context_of_thread;
   return mine ? *mine : make_context();
 }
+
+// While it lives the thread carries a value on behalf of somebody who holds its cown: what is called meanwhile (a
+// __reduce__, say) would wait for that one.
+class Carrying {
+ public:
+  Carrying() noexcept : context_(context()) { ++context_.carrying; }
+  ~Carrying() { --context_.carrying; }
+  Carrying(const Carrying&) = delete;
+  Carrying& operator=(const Carrying&) = delete;
+
+ private:
+  Context& context_;
+};
 
 }  // namespace boc::py

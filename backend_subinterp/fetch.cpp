@@ -1,0 +1,80 @@
+#include "fetch.h"
+
+#include <chrono>
+
+#include "context.h"
+#include "py_backend.h"
+#include "station.h"
+
+namespace boc::py {
+namespace {
+
+// How long a busy home may take to come to the end of its behavior before it is visited in the middle of it. A visit to
+// a busy interpreter waits for its switch interval, which is 100 us in workers.
+constexpr auto PATIENCE = std::chrono::microseconds(200);
+
+// Detached. In the home's interpreter, with a context of its own: what runs there (a __reduce__ of the user's) belongs to
+// no behavior.
+void visit(Fetch& request) noexcept {
+  Home& there = *request.payload->home;
+  PyInterpreterState* interpreter = there.interpreter;
+  PyThreadState* state = interpreter ? PyThreadState_New(interpreter) : nullptr;
+  if (!state) return;
+  PyEval_AcquireThread(state);
+  {
+    InHome in_home(there);
+    Context* mine = context_of_thread;
+    {
+      Context visiting;
+      context_of_thread = &visiting;
+      // Its thread may have served it, or moved it, while this one waited for the GIL.
+      MovingPayload& payload = *request.payload;
+      if (!there.station->ended() && payload.value && !payload.at.encoded) encode_resident(payload, request.keep);
+      PyErr_Clear();
+      backend().drop_dead(visiting);
+    }
+    context_of_thread = mine;
+  }
+  PyThreadState_Clear(state);
+  PyThreadState_DeleteCurrent();
+}
+
+// Detached. Asks by mail; true: somebody has done it or tried.
+bool ask(Station& there, Fetch& request) noexcept {
+  if (!there.post(request)) return false;
+  if (request.parker.park_for(PATIENCE)) return true;
+  if (there.withdraw(request)) return false;
+  request.parker.park();  // T2: it is being served
+  return true;
+}
+
+}  // namespace
+
+bool fetch(MovingPayload& payload, bool keep, FetchCounters& counters) noexcept {
+  Station& there = *payload.home->station;
+  if (there.ended() || payload.home->main()) return false;
+  Station* mine = home().station;
+  // The one who is asked may ask for something of ours in turn: serve that first, and then be open to visits.
+  if (mine->has_errands()) mine->run_errands();
+  Fetch request{&payload, keep, {}};
+  const bool worker = context().worker != nullptr;
+  if (worker) mine->set_open(true);
+  PyThreadState* state = PyEval_SaveThread();
+  if (!there.open() && there.worker() && ask(there, request)) {
+    counters.mail.add();
+  } else {
+    visit(request);
+    counters.visits.add();
+  }
+  PyEval_RestoreThread(state);
+  if (worker) mine->set_open(false);
+  Encoded* encoded = payload.encoded();
+  if (!encoded) {
+    counters.failed.add();
+    return false;
+  }
+  counters.bytes.add(encoded->weight());
+  return true;
+}
+
+}  // namespace boc::py

@@ -1,0 +1,156 @@
+#include "moving_payload.h"
+
+#include <new>
+
+#include "context.h"
+#include "py_errors.h"
+#include "station.h"
+
+namespace boc::py {
+namespace {
+
+void drop_copies(ReaderCopy* copies) noexcept {
+  while (copies) {
+    ReaderCopy* next = copies->next;
+    copies->home->station->drop_later(copies->value);
+    delete copies;
+    copies = next;
+  }
+}
+
+void note_reason(MovingPayload& payload) noexcept {
+  PyObject* error = take_exception();
+  if (error && !PyErr_GivenExceptionMatches(error, PyExc_Exception)) {
+    raise_exception(error);
+    return;
+  }
+  Ref text(error ? reason_of(error) : nullptr);
+  const char* utf8 = text ? PyUnicode_AsUTF8(text.get()) : nullptr;
+  try {
+    auto* reason =
+        new std::string(std::string("of type '") + Py_TYPE(payload.value)->tp_name + "': " + (utf8 ? utf8 : "unknown"));
+    {
+      std::lock_guard guard(payload.lock);
+      std::swap(payload.reason, reason);
+    }
+    delete reason;
+  } catch (const std::bad_alloc&) {
+  }
+  PyErr_Clear();
+  Py_XDECREF(error);
+}
+
+}  // namespace
+
+void become_inline(MovingPayload& payload, const Atom& atom) noexcept {
+  payload.in_line = true;
+  payload.atom = atom;
+}
+
+void become_resident(MovingPayload& payload, PyObject* stolen) noexcept {
+  payload.in_line = false;
+  payload.at = {nullptr, nullptr, nullptr};
+  payload.home = &home();
+  payload.value = stolen;
+  payload.weight = weigh(stolen);
+  payload.home->station->list_resident(payload);
+}
+
+void become_encoded(MovingPayload& payload, Encoded* stolen) noexcept {
+  payload.in_line = false;
+  payload.at = {nullptr, nullptr, stolen};
+}
+
+PyObject* clear_state(MovingPayload& payload) noexcept {
+  PyObject* mine = nullptr;
+  if (!payload.in_line) {
+    if (PyObject* value = payload.value) {
+      Home* where = payload.home;
+      where->station->unlist_resident(payload);
+      payload.value = nullptr;
+      if (where == &home()) {
+        mine = value;
+      } else {
+        where->station->drop_later(value);
+      }
+    }
+    if (Encoded* encoded = std::exchange(payload.at.encoded, nullptr)) encoded->unref();
+  }
+  drop_copies(std::exchange(payload.copies, nullptr));
+  payload.in_line = true;
+  payload.atom.kind = Atom::kNothing;
+  payload.uncarriable = false;
+  if (payload.reason) delete std::exchange(payload.reason, nullptr);
+  return mine;
+}
+
+void forget_copies(MovingPayload& payload) noexcept {
+  if (payload.in_line) return;
+  if (Encoded* encoded = std::exchange(payload.at.encoded, nullptr)) encoded->unref();
+  drop_copies(std::exchange(payload.copies, nullptr));
+}
+
+uint32_t weigh(PyObject* value) noexcept {
+  PyTypeObject* type = Py_TYPE(value);
+  Py_ssize_t weight = 64;
+  if (type == &PyList_Type) {
+    weight += 16 * PyList_GET_SIZE(value);
+  } else if (type == &PyTuple_Type) {
+    weight += 16 * PyTuple_GET_SIZE(value);
+  } else if (type == &PyDict_Type) {
+    weight += 32 * PyDict_GET_SIZE(value);
+  } else if (type == &PySet_Type || type == &PyFrozenSet_Type) {
+    weight += 16 * PySet_GET_SIZE(value);
+  } else if (type == &PyBytes_Type) {
+    weight += PyBytes_GET_SIZE(value);
+  } else if (type == &PyByteArray_Type) {
+    weight += PyByteArray_GET_SIZE(value);
+  } else if (type == &PyUnicode_Type) {
+    weight += PyUnicode_GET_LENGTH(value);
+  } else {
+    weight = 1024;  // pickled, so never quick
+  }
+  return static_cast<uint32_t>(weight < UINT32_MAX ? weight : UINT32_MAX);
+}
+
+bool encode_resident(MovingPayload& payload, bool keep) noexcept {
+  PyObject* value = payload.value;
+  Carrying carrying;
+  Encoded* encoded = keep ? encode(value) : encode_stolen(value);
+  if (!encoded) {
+    payload.uncarriable = true;
+    note_reason(payload);
+    return false;
+  }
+  // encode_stolen() has let go of the object; it was the payload's reference.
+  Encoded* twin = nullptr;
+  {
+    std::lock_guard guard(payload.lock);
+    if (!keep) {
+      payload.home->station->unlist_resident(payload);
+      payload.value = nullptr;
+    }
+    twin = payload.at.encoded;  // of another reader, who was quicker
+    payload.at.encoded = encoded;
+  }
+  if (twin) twin->unref();
+  payload.uncarriable = false;
+  payload.weight = static_cast<uint32_t>(encoded->weight() < UINT32_MAX ? encoded->weight() : UINT32_MAX);
+  return true;
+}
+
+std::string reason_why(MovingPayload& payload) {
+  std::lock_guard guard(payload.lock);
+  return payload.reason ? *payload.reason : "nothing that can be encoded";
+}
+
+void raise_uncarriable(MovingPayload& payload) {
+  const char* where = payload.home && payload.home->main() ? "the main interpreter" : "another worker's interpreter";
+  Ref message(PyUnicode_FromFormat(
+      "the value of this cown lives in %s and cannot be carried into this one: it is %s. Put plain data into the "
+      "cown, or let all behaviors that use such values share one cown, so that they run where the values are",
+      where, reason_why(payload).c_str()));
+  raise_error("TransferError", message.release());
+}
+
+}  // namespace boc::py

@@ -1,0 +1,312 @@
+// The values of the sub-interpreter backend: how they change between inline, resident and encoded.
+#include <new>
+
+#include "carry_bridge.h"
+#include "copy.h"
+#include "encoder.h"
+#include "immutable.h"
+#include "py_errors.h"
+#include "station.h"
+#include "subinterp_backend.h"
+
+namespace boc::py {
+namespace {
+
+FetchCounters& counters_here() noexcept {
+  static thread_local FetchCounters others;  // of threads outside the workers, which nobody asks for
+  Worker* worker = context().worker;
+  return worker ? worker_data(*worker)->stats.fetches : others;
+}
+
+void refuse_value(PyObject* value) {
+  Ref what(PyUnicode_FromFormat("this value of type '%s'", Py_TYPE(value)->tp_name));
+  if (what) {
+    raise_transfer_error(what.get(),
+                         "A cown's value must be able to go to the workers' interpreters: put plain data into it, or "
+                         "make the value inside a behavior, where it can stay");
+  }
+}
+
+// What was encoded without complaint cannot be made again.
+void refuse_rebuilding() {
+  Ref what(PyUnicode_FromString("the value of this cown"));
+  if (what) raise_transfer_error(what.get(), "It was pickled, but cannot be unpickled: see to its __reduce__");
+}
+
+// A behavior keeps its value in its interpreter; elsewhere it is encoded at once, so that errors appear where the value
+// is given.
+bool stays_here() noexcept {
+  return context().current != nullptr;
+}
+
+int install(MovingPayload& p, PyObject* stolen, PyObject** old) {
+  Atom atom;
+  if (to_atom(stolen, atom)) {
+    Py_DECREF(stolen);
+    *old = clear_state(p);
+    become_inline(p, atom);
+    return 0;
+  }
+  if (stays_here()) {
+    *old = clear_state(p);
+    become_resident(p, stolen);
+    return 0;
+  }
+  Encoded* encoded = encode_stolen(stolen);
+  if (!encoded) {
+    refuse_value(stolen);
+    Py_DECREF(stolen);
+    return -1;
+  }
+  *old = clear_state(p);
+  become_encoded(p, encoded);
+  return 0;
+}
+
+// It is elsewhere and not encoded yet. -1 with TransferError.
+int encode_elsewhere(MovingPayload& p, bool keep) {
+  if (!p.elsewhere() || p.encoded() || fetch(p, keep, counters_here())) return 0;
+  if (!PyErr_Occurred()) raise_uncarriable(p);
+  return -1;
+}
+
+EncodedRef encoded_of(MovingPayload& p) noexcept {
+  std::lock_guard guard(p.lock);
+  Encoded* encoded = p.encoded();
+  if (encoded) encoded->ref();
+  return EncodedRef(encoded);
+}
+
+int raise_lost() {
+  return raise_error("TransferError",
+                     PyUnicode_FromString("the value of this cown went with the interpreter of the worker where it "
+                                          "lived: it could not be carried when that ended"));
+}
+
+}  // namespace
+
+Payload* SubinterpBackend::make_payload(PyObject* stolen) {
+  void* block = allocate_block(sizeof(MovingPayload));
+  if (!block) {
+    Py_DECREF(stolen);
+    return nullptr;
+  }
+  auto* p = new (block) MovingPayload;
+  p->atom.kind = Atom::kNothing;
+  p->generation = generation;
+  PyObject* old = nullptr;
+  if (install(*p, stolen, &old) == 0) return p;
+  delete p;
+  return nullptr;
+}
+
+int SubinterpBackend::put(Payload& payload, PyObject* stolen, PyObject** old) {
+  return install(moving(payload), stolen, old);
+}
+
+// alone: the caller holds it to write; in the window after wait() several threads may look at once.
+PyObject* SubinterpBackend::take_over(Payload& payload, bool alone) {
+  MovingPayload& p = moving(payload);
+  if (encode_elsewhere(p, false) < 0) return nullptr;
+  EncodedRef encoded = encoded_of(p);
+  if (!encoded) {
+    raise_lost();
+    return nullptr;
+  }
+  PyObject* value;
+  if (alone && !p.value) {
+    // The payload's own reference goes, so that large buffers can move.
+    std::exchange(p.at.encoded, nullptr)->unref();
+    value = take(encoded);
+    if (!value) p.at.encoded = encoded.release();
+  } else {
+    value = decode(*encoded);
+  }
+  if (!value) {
+    refuse_rebuilding();
+    return nullptr;
+  }
+  if (p.resident_here()) {  // another thread of the window was quicker
+    Py_DECREF(value);
+    return Py_NewRef(p.value);
+  }
+  Py_XDECREF(clear_state(p));
+  become_resident(p, value);
+  return Py_NewRef(value);
+}
+
+PyObject* SubinterpBackend::read_copy(Payload& payload) {
+  MovingPayload& p = moving(payload);
+  auto known = [&]() -> PyObject* {
+    for (ReaderCopy* copy = p.copies; copy; copy = copy->next) {
+      if (copy->home == &home()) return Py_NewRef(copy->value);
+    }
+    return nullptr;
+  };
+  {
+    std::lock_guard guard(p.lock);
+    if (PyObject* value = known()) return value;
+  }
+  if (encode_elsewhere(p, true) < 0) return nullptr;
+  EncodedRef encoded = encoded_of(p);
+  if (!encoded) {
+    raise_lost();
+    return nullptr;
+  }
+  PyObject* value = decode(*encoded);
+  if (!value) {
+    refuse_rebuilding();
+    return nullptr;
+  }
+  auto* copy = new (std::nothrow) ReaderCopy{&home(), value, nullptr};
+  PyObject* other = nullptr;
+  {
+    std::lock_guard guard(p.lock);
+    other = known();  // of another reader here
+    if (!other && copy) {
+      copy->next = p.copies;
+      p.copies = std::exchange(copy, nullptr);
+      Py_INCREF(value);
+    }
+  }
+  delete copy;
+  if (!other) return value;
+  Py_DECREF(value);
+  return other;
+}
+
+PyObject* SubinterpBackend::bring(Payload& payload, bool writes) {
+  MovingPayload& p = moving(payload);
+  if (p.in_line) {
+    if (p.atom.kind != Atom::kNothing) return from_atom(p.atom);
+    raise_lost();
+    return nullptr;
+  }
+  return writes ? take_over(p, context().current || context().find(&p)) : read_copy(p);
+}
+
+PyObject* SubinterpBackend::peek(Payload& payload) {
+  MovingPayload& p = moving(payload);
+  if (p.in_line || p.resident_here()) return value_of(p, true);
+  // One thread at a time brings values here. Recursive: making a value again may be the user's code.
+  PyThreadState* state = PyEval_SaveThread();
+  std::lock_guard turn(window_turn_);
+  PyEval_RestoreThread(state);
+  PyObject* value = value_of(p, true);
+  if (!value || p.in_line) return value;
+  std::lock_guard guard(window_mutex_);
+  if (p.in_window || !p.value) return value;
+  p.in_window = true;
+  p.ref();
+  window_.push_back(&p);
+  return value;
+}
+
+void SubinterpBackend::end_window() noexcept {
+  std::vector<Payload*> touched;
+  {
+    std::lock_guard guard(window_mutex_);
+    touched.swap(window_);
+  }
+  PyObject* raised = take_exception();
+  for (Payload* payload : touched) {
+    MovingPayload& p = moving(*payload);
+    p.in_window = false;
+    if (p.resident_here() && p.idle()) encode_resident(p, false);
+    PyErr_Clear();
+    if (p.unref()) drop(&p);
+  }
+  raise_exception(raised);
+}
+
+int SubinterpBackend::end_hold(Payload& payload) {
+  MovingPayload& p = moving(payload);
+  if (!p.resident_here()) return 0;
+  forget_copies(p);
+  if (encode_resident(p, false)) return 0;
+  if (!PyErr_Occurred()) {
+    raise_error("TransferError",
+                PyUnicode_FromFormat("what this hold leaves in the cown cannot be carried to the workers: it is %s. It "
+                                     "stays in this interpreter; replace it by plain data before behaviors need it",
+                                     reason_why(p).c_str()));
+  }
+  return -1;
+}
+
+PyObject* SubinterpBackend::copy_out(Payload& payload) {
+  MovingPayload& p = moving(payload);
+  if (p.in_line) return bring(p, false);
+  if (p.resident_here()) return copy_value(p.value);
+  if (encode_elsewhere(p, true) < 0) return nullptr;
+  EncodedRef encoded = encoded_of(p);
+  if (!encoded) {
+    raise_lost();
+    return nullptr;
+  }
+  PyObject* value = decode(*encoded);
+  if (!value) refuse_rebuilding();
+  return value;
+}
+
+bool SubinterpBackend::owns(Payload& payload, PyObject* value) noexcept {
+  MovingPayload& p = moving(payload);
+  if (p.resident_here() && p.value == value) return true;
+  std::lock_guard guard(p.lock);
+  for (ReaderCopy* copy = p.copies; copy; copy = copy->next) {
+    if (copy->value == value && copy->home == &home()) return true;
+  }
+  return false;
+}
+
+void SubinterpBackend::store_error(Payload& result, PyObject* stolen) noexcept {
+  // Encoded at once: whoever drops the cown last must be able to report it, in whatever home that is.
+  Py_XDECREF(clear_state(moving(result)));
+  Encoded* encoded = pack_error(stolen);
+  if (!encoded) {
+    PyErr_Clear();
+    become_resident(moving(result), stolen);
+    return;
+  }
+  become_encoded(moving(result), encoded);
+  Py_DECREF(stolen);
+}
+
+void SubinterpBackend::name_cancelled(Payload& payload, PyObject* error, Mutex& lock) noexcept {
+  MovingPayload& p = moving(payload);
+  EncodedRef encoded(encode(error));
+  PyErr_Clear();
+  {
+    std::lock_guard guard(lock);
+    if (encoded && p.cancelled.load(relaxed)) {
+      become_encoded(p, encoded.release());  // it was None, inline
+      p.cancelled.store(false, release);     // partner: the acquire in Failures::look()
+    }
+  }
+  Py_DECREF(error);
+}
+
+void SubinterpBackend::destroy(Payload& payload) noexcept {
+  MovingPayload& p = moving(payload);
+  if (p.generation != generation) return;  // the parent process's: its threads may have been at work on all this
+  if (failures().drop(p)) {
+    if (p.elsewhere() && !p.encoded()) {
+      Home* where = p.home;
+      where->station->unlist_resident(p);
+      where->station->report_later(std::exchange(p.value, nullptr), p.origin);
+    } else {
+      Ref error(value_of(p, true));
+      if (!error) error = Ref(take_exception());
+      if (error) failures().report(error.get(), p.origin);
+    }
+  }
+  PyObject* mine = clear_state(p);
+  delete &p;
+  Py_XDECREF(mine);
+}
+
+bool SubinterpBackend::drops_silently(const Cown& dead) noexcept {
+  const auto& p = static_cast<const MovingPayload&>(dead);
+  return p.in_line && !p.failed.load(relaxed);
+}
+
+}  // namespace boc::py

@@ -1,0 +1,226 @@
+#include "station.h"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "boc/worker.h"
+#include "carry_bridge.h"
+#include "py_backend.h"
+#include "recipe.h"
+#include "site.h"
+#include "xidata.h"
+
+namespace boc::py {
+namespace {
+
+// The names of the keyword-only parameters as a new tuple; null without an error if there are none.
+PyObject* keyword_names_of(PyObject* code) noexcept {
+  auto* c = reinterpret_cast<PyCodeObject*>(code);
+  if (!c->co_kwonlyargcount) return nullptr;
+  Ref names(PyObject_GetAttrString(code, "co_varnames"));
+  PyObject* wanted =
+      names ? PyTuple_GetSlice(names.get(), c->co_argcount, c->co_argcount + c->co_kwonlyargcount) : nullptr;
+  PyErr_Clear();
+  return wanted;
+}
+
+}  // namespace
+
+// A sleeper is woken for the first of many: how much memory hangs on an object cannot be seen from here.
+void Station::announce() noexcept {
+  // Release: partner of the acquire in has_errands().
+  if (!errands_.exchange(true, acq_rel) && worker_) worker_->nudge();
+}
+
+void Station::drop_later(PyObject* value) noexcept {
+  {
+    std::lock_guard guard(mutex_);
+    if (ended()) return;  // it went with its interpreter
+    try {
+      dropped_.push_back({value, nullptr, false});
+    } catch (const std::bad_alloc&) {
+      return;  // lost, but nothing breaks
+    }
+  }
+  announce();
+}
+
+void Station::report_later(PyObject* error, Site* origin) noexcept {
+  {
+    std::lock_guard guard(mutex_);
+    if (ended()) return;
+    keep_site(origin);
+    try {
+      dropped_.push_back({error, origin, true});
+    } catch (const std::bad_alloc&) {
+      return;
+    }
+  }
+  announce();
+}
+
+void Station::forget_recipe(uint64_t id) noexcept {
+  {
+    std::lock_guard guard(mutex_);
+    if (ended()) return;
+    try {
+      forgotten_.push_back(id);
+    } catch (const std::bad_alloc&) {
+      return;
+    }
+  }
+  announce();
+}
+
+bool Station::post(Fetch& fetch) noexcept {
+  {
+    std::lock_guard guard(mutex_);
+    if (ended()) return false;
+    try {
+      mail_.push_back(&fetch);
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+  }
+  announce();
+  return true;
+}
+
+bool Station::withdraw(Fetch& fetch) noexcept {
+  std::lock_guard guard(mutex_);
+  return std::erase(mail_, &fetch) != 0;
+}
+
+void Station::serve_mail() noexcept {
+  for (;;) {
+    Fetch* fetch = nullptr;
+    {
+      std::lock_guard guard(mutex_);
+      if (mail_.empty()) return;
+      fetch = mail_.front();
+      mail_.erase(mail_.begin());
+    }
+    if (fetch->payload->value && fetch->payload->home == &home_) encode_resident(*fetch->payload, fetch->keep);
+    PyErr_Clear();
+    fetch->parker.unpark();
+  }
+}
+
+void Station::drop_listed() noexcept {
+  std::vector<Dropped> dropped;
+  std::vector<uint64_t> forgotten;
+  {
+    std::lock_guard guard(mutex_);
+    dropped.swap(dropped_);
+    forgotten.swap(forgotten_);
+  }
+  if (dropped.empty() && forgotten.empty()) return;
+  PyObject* raised = take_exception();
+  for (const Dropped& one : dropped) {
+    if (one.report) {
+      backend().failures().report(one.value, one.origin);
+      let_go_site(one.origin);
+    }
+    Py_DECREF(one.value);
+    PyErr_Clear();
+  }
+  drop_templates(forgotten);
+  raise_exception(raised);
+}
+
+void Station::run_errands() noexcept {
+  errands_.store(false, seq_cst);  // before the lists are looked at: what is posted later announces itself again
+  serve_mail();
+  drop_listed();
+  xi_drain();
+  // Cowns that died in a destructor here.
+  backend().drop_dead(context());
+}
+
+const Template* Station::find_template(const Recipe& recipe) {
+  if (last_id_ == recipe.id()) return last_;
+  auto at = templates_.find(recipe.id());
+  if (at == templates_.end()) {
+    PyObject* function = unpack_function(*recipe.bytes());
+    if (!function) return nullptr;
+    adopt_template(recipe, function);
+    Py_DECREF(function);
+    at = templates_.find(recipe.id());
+    if (at == templates_.end()) {
+      PyErr_NoMemory();
+      return nullptr;
+    }
+  }
+  last_id_ = recipe.id();
+  return last_ = &at->second;
+}
+
+void Station::adopt_template(const Recipe& recipe, PyObject* function) {
+  Template made{Py_NewRef(function), nullptr};
+  if (PyFunction_Check(function)) made.keywords = keyword_names_of(PyFunction_GET_CODE(function));
+  bool added = false;
+  try {
+    added = templates_.emplace(recipe.id(), made).second;
+  } catch (const std::bad_alloc&) {
+  }
+  if (added) {
+    const_cast<Recipe&>(recipe).made_in(home_);
+    return;
+  }
+  Py_DECREF(made.function);
+  Py_XDECREF(made.keywords);
+}
+
+void Station::drop_templates(const std::vector<uint64_t>& ids) noexcept {
+  for (uint64_t id : ids) {
+    auto at = templates_.find(id);
+    if (at == templates_.end()) continue;
+    const Template dead = at->second;
+    if (last_id_ == id) last_id_ = 0;
+    templates_.erase(at);
+    Py_XDECREF(dead.keywords);
+    Py_DECREF(dead.function);
+  }
+}
+
+void Station::list_resident(MovingPayload& payload) noexcept {
+  std::lock_guard guard(residents_lock_);
+  payload.at.previous = nullptr;
+  payload.at.next = residents_;
+  if (residents_) residents_->at.previous = &payload;
+  residents_ = &payload;
+}
+
+void Station::unlist_resident(MovingPayload& payload) noexcept {
+  std::lock_guard guard(residents_lock_);
+  if (payload.at.next) payload.at.next->at.previous = payload.at.previous;
+  (payload.at.previous ? payload.at.previous->at.next : residents_) = payload.at.next;
+  payload.at.previous = payload.at.next = nullptr;
+}
+
+void Station::end() noexcept {
+  run_errands();
+  for (;;) {
+    MovingPayload* payload;
+    {
+      std::lock_guard guard(residents_lock_);
+      payload = residents_;
+    }
+    if (!payload) break;
+    if (!encode_resident(*payload, false)) {
+      PyErr_Clear();
+      unlist_resident(*payload);
+      PyObject* lost = std::exchange(payload->value, nullptr);
+      Py_DECREF(lost);
+    }
+  }
+  std::vector<uint64_t> all;
+  for (auto& one : templates_) all.push_back(one.first);
+  drop_templates(all);
+  run_errands();
+  std::lock_guard guard(mutex_);
+  ended_.store(true, release);
+}
+
+}  // namespace boc::py

@@ -1,0 +1,144 @@
+#include "subinterp_backend.h"
+
+#include "carried_behavior.h"
+#include "station.h"
+#include "surroundings.h"
+
+namespace boc::py {
+namespace {
+
+// Values from this weight on make their behaviors wait for their worker rather than move to an idle one.
+constexpr uint32_t HEAVY = 4096;
+
+MovingPayload& payload_of(const Request& request) noexcept {
+  return static_cast<MovingPayload&>(*request.cown);
+}
+
+CarriedBehavior& carried(PyBehavior& behavior) noexcept {
+  return static_cast<CarriedBehavior&>(behavior);
+}
+
+std::span<Request> requests_of(const Behavior& behavior) noexcept {
+  return const_cast<Behavior&>(behavior).acquired();
+}
+
+// Resident in a worker's interpreter, and not encoded: whoever needs it must go there or get it from there.
+bool lives_with_worker(const MovingPayload& p) noexcept {
+  return p.value && !p.home->main() && !p.encoded();
+}
+
+}  // namespace
+
+SubinterpBackend::SubinterpBackend() {
+  Home& main = home();
+  if (!main.station) main.station = new Station(main, nullptr);
+  failures().report_elsewhere = report_in_main;
+}
+
+Place SubinterpBackend::place(const Behavior& behavior) noexcept {
+  Place place;
+  uint32_t heaviest = 0;
+  for (const Request& r : requests_of(behavior)) {
+    const MovingPayload& p = payload_of(r);
+    if (!lives_with_worker(p)) continue;
+    const int worker = static_cast<int>(p.home->index) - 1;
+    if (p.uncarriable) return {worker, true, false};
+    if (p.weight <= heaviest) continue;
+    heaviest = p.weight;
+    place = {worker, false, p.weight >= HEAVY};
+  }
+  return place;
+}
+
+bool SubinterpBackend::enter(Worker& worker, Behavior& behavior) noexcept {
+  MovingStats& stats = worker_data(worker)->stats;
+  Home* only = nullptr;   // where a value is that cannot be carried
+  bool conflict = false;  // such values are in several homes: the behavior runs, and will be told
+  for (const Request& r : requests_of(behavior)) {
+    MovingPayload& p = payload_of(r);
+    if (r.duplicate() || p.in_line || !p.value) continue;
+    if (p.home == &home()) {
+      stats.resident_hits.add();
+      if (!r.reads() && (p.at.encoded || p.copies)) forget_copies(p);
+      if (p.uncarriable) conflict = true;
+      continue;
+    }
+    if (p.home->main() || p.encoded() || fetch(p, r.reads(), stats.fetches)) continue;
+    conflict = conflict || (only && only != p.home);
+    only = p.home;
+  }
+  if (!only || conflict) return true;
+  stats.sent_home.add();
+  return false;
+}
+
+bool SubinterpBackend::has_errands(const Worker& worker) const noexcept {
+  const WorkerData* data = worker_data(worker);
+  return data && data->home->station->has_errands();
+}
+
+void SubinterpBackend::run_errands(Worker& worker) noexcept {
+  worker_data(worker)->home->station->run_errands();
+}
+
+void SubinterpBackend::before_park(Worker& worker) noexcept {
+  before_sleep();
+  WorkerData* data = worker_data(worker);
+  data->state = PyEval_SaveThread();
+  data->home->station->set_open(true);
+}
+
+void SubinterpBackend::after_park(Worker& worker) noexcept {
+  WorkerData* data = worker_data(worker);
+  data->home->station->set_open(false);
+  PyEval_RestoreThread(data->state);
+}
+
+PyBehavior* SubinterpBackend::make(CallPlan& plan, const Parameters& parameters, PyObject* const* extras,
+                                   Py_ssize_t n) {
+  return make_carried(plan, parameters, extras, n);
+}
+
+void SubinterpBackend::clear(PyBehavior& behavior) noexcept {
+  if (!behavior.native) {
+    clear_carried(carried(behavior));
+  } else if (auto& body = static_cast<NativeBehavior&>(behavior); body.argument) {
+    body.let_go(std::exchange(body.argument, nullptr));
+  }
+}
+
+void SubinterpBackend::let_go(PyBehavior& behavior) noexcept {
+  if (!behavior.native) let_go_carried(carried(behavior));
+}
+
+PyObject* SubinterpBackend::invoke(PyBehavior& behavior) noexcept {
+  return call_carried(carried(behavior));
+}
+
+void SubinterpBackend::leave(PyBehavior& behavior) noexcept {
+  for (const Request& r : behavior.acquired()) {
+    MovingPayload& p = payload_of(r);
+    if (!r.reads() && p.resident_here()) p.weight = weigh(p.value);
+  }
+  end_of_behavior();
+}
+
+int SubinterpBackend::run_main_errands() {
+  Station& station = *home().station;
+  if (station.has_errands()) station.run_errands();
+  return deliver_to_main();
+}
+
+void SubinterpBackend::add_stats(Worker& worker, PyObject* dict) {
+  const MovingStats& s = worker_data(worker)->stats;
+  const std::pair<const char*, const Counter*> all[] = {
+      {"resident_hits", &s.resident_hits},     {"fetched_by_mail", &s.fetches.mail},
+      {"fetched_by_visit", &s.fetches.visits}, {"fetched_bytes", &s.fetches.bytes},
+      {"not_fetched", &s.fetches.failed},      {"sent_home", &s.sent_home}};
+  for (const auto& [name, counter] : all) {
+    Ref number(PyLong_FromUnsignedLongLong(counter->get()));
+    if (!number || PyDict_SetItemString(dict, name, number.get()) < 0) return;
+  }
+}
+
+}  // namespace boc::py

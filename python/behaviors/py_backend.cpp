@@ -1,0 +1,237 @@
+#include "py_backend.h"
+
+#include <stdexcept>
+
+#include "copy.h"
+#include "error_record.h"
+#include "immutable.h"
+#include "py_errors.h"
+#include "site.h"
+
+namespace boc::py {
+
+uint32_t generation = 0;
+
+namespace {
+
+PyBackend* the_backend = nullptr;
+
+}  // namespace
+
+PyBackend& backend() noexcept {
+  return *the_backend;
+}
+
+void set_backend(PyBackend& chosen) noexcept {
+  the_backend = &chosen;
+}
+
+NativeBehavior* PyBackend::make_native() noexcept {
+  auto* b = allocate_behavior<NativeBehavior>(0, 0);
+  if (b) b->native = true;
+  return b;
+}
+
+void PyBackend::unmake(PyBehavior& b) noexcept {
+  clear(b);
+  let_go(b);
+  pool_free(&b, b.bytes);
+}
+
+void PyBackend::count(PyBehavior& b, int change) noexcept {
+  for (Request& r : b.acquired()) {
+    static_cast<Payload*>(r.cown)->pending.fetch_add(static_cast<uint32_t>(change), relaxed);
+  }
+  count_site(b.site, context().shard, change);
+}
+
+void PyBackend::cancel(PyBehavior& b) noexcept {
+  // Not a failure to report: whoever cancelled knows.
+  b.result->failed.store(true, relaxed);
+  b.result->looked.store(true, relaxed);
+  b.result->cancelled.store(true, relaxed);
+}
+
+void PyBackend::drop_dead(Context& here) noexcept {
+  while (Cown* dead = here.dead) {
+    here.dead = dead->next_dead;
+    drop(dead);
+  }
+}
+
+void PyBackend::breathe(Worker&) noexcept {
+#ifndef Py_GIL_DISABLED
+  // Bodies that never run bytecode would keep the lock for ever. Only bytecode gives it to a thread that asks
+  // for it: letting go and taking it again at once just wakes that thread up, for nothing and before it has
+  // asked.
+  Py_XDECREF(PyObject_CallNoArgs(home().breath));
+  PyErr_Clear();
+#endif
+}
+
+void PyBackend::fail(PyBehavior& b, PyObject* error) noexcept {
+  Payload& result = *b.result;
+  store_error(result, error);
+  result.failed.store(true, relaxed);
+  keep_site(b.site);
+  result.origin = b.site;
+  try {
+    failures_.add(result);
+  } catch (const std::bad_alloc&) {
+    result.looked.store(true, relaxed);  // no memory to remember it: it can still be looked at
+  }
+  if (on_failure && b.scope) on_failure(*b.scope, result);
+}
+
+void PyBackend::store(PyBehavior& b, PyObject* value) noexcept {
+  if (value && !goes_as_is(value) && is_payload_of_another(b, value, b.result)) {
+    PyObject* copy = copy_value(value);
+    Py_DECREF(value);
+    value = copy;
+  }
+  PyObject* old = nullptr;
+  if (value && put(*b.result, value, &old) == 0) {
+    Py_XDECREF(old);
+    return;
+  }
+  PyObject* error = take_exception();
+  detach_traceback(error);
+  fail(b, error);
+}
+
+void PyBackend::call(Context& here, PyBehavior& b) noexcept {
+  here.current = &b;
+  here.scope = b.scope;
+  here.running.store(b.site, relaxed);
+  const uint32_t process = generation;
+  PyObject* value =
+      b.native ? static_cast<NativeBehavior&>(b).body(static_cast<NativeBehavior&>(b).argument) : invoke(b);
+  if (process != generation) end_forked_child(value);
+  store(b, value);
+  clear(b);  // may run destructors, which still belong to this behavior
+  if (here.batch || !here.scopes.empty()) on_left_open(here);
+  leave(b);
+  here.running.store(nullptr, relaxed);
+  here.current = nullptr;
+  here.scope = nullptr;
+}
+
+void PyBackend::run(Worker&, Behavior& behavior, bool cancelled) noexcept {
+  auto& b = static_cast<PyBehavior&>(behavior);
+  Context& here = context();
+  drop_dead(here);
+  for (Request& r : b.acquired()) static_cast<Payload*>(r.cown)->pending.fetch_sub(1, relaxed);
+  if (cancelled) {
+    cancel(b);
+    clear(b);
+  } else {
+    call(here, b);
+  }
+  count_site(b.site, here.shard, -1);
+  let_go(b);
+}
+
+void PyBackend::retire(Behavior& behavior) noexcept {
+  if (behavior.lane != Lane::WAITER) {
+    auto& b = static_cast<PyBehavior&>(behavior);
+    pool_free(&b, b.bytes);
+    return;
+  }
+  auto& turn = static_cast<Turn&>(behavior);
+  Context& here = context();
+  for (Request& r : turn.acquired()) {
+    if (!r.cown->unref()) continue;
+    r.cown->next_dead = here.dead;  // dropped later: no user code in here
+    here.dead = r.cown;
+  }
+  const uint32_t bytes = turn.bytes;
+  turn.~Turn();
+  pool_free(&turn, bytes);
+}
+
+void PyBackend::drop(Cown* cown) noexcept {
+  auto* payload = static_cast<Payload*>(cown);
+  // Cowns inside cowns, however deep: a loop instead of a recursion.
+  Context& here = context();
+  if (here.dropping) {
+    payload->next_dead = here.undropped;
+    here.undropped = payload;
+    return;
+  }
+  here.dropping = true;
+  while (payload) {
+    if (payload->registered.load(acquire)) forget_live(*payload);
+    Site* origin = payload->origin;
+    PyObject* raised = take_exception();
+    destroy(*payload);
+    PyErr_Clear();
+    raise_exception(raised);
+    let_go_site(origin);
+    payload = static_cast<Payload*>(here.undropped);
+    if (payload) here.undropped = payload->next_dead;
+  }
+  here.dropping = false;
+}
+
+void PyBackend::call_initializer(PyObject* callable) {
+  Ref done(PyObject_CallNoArgs(callable));
+  if (done) return;
+  throw std::runtime_error("the initializer failed in a worker: " + take_error_text());
+}
+
+void* allocate_block(size_t bytes) noexcept {
+  try {
+    return pool_allocate(bytes);
+  } catch (const std::bad_alloc&) {
+    return PyErr_NoMemory();
+  }
+}
+
+int check_generation(const Payload* payload) {
+  if (payload->generation == generation) return 0;
+  PyErr_SetString(PyExc_RuntimeError,
+                  "this cown belongs to the process that this one was forked from. Make new cowns in the child, or "
+                  "read the value before the fork");
+  return -1;
+}
+
+PyObject* wrap_payload(Payload* stolen) {
+  PyTypeObject* type = home().cown_type;
+  PyObject* self = type->tp_alloc(type, 0);
+  if (self) {
+    reinterpret_cast<CownObject*>(self)->payload = stolen;
+  } else if (stolen->unref()) {
+    backend().drop(stolen);
+  }
+  return self;
+}
+
+int add_request(PyBehavior& b, PyObject* cown, uint32_t flags) {
+  Payload* payload = payload_of(cown);
+  if (check_generation(payload) < 0) return -1;
+  Batch* batch = payload->batch.load(relaxed);
+  if (batch && batch != context().batch) {
+    PyErr_SetString(PyExc_RuntimeError,
+                    "this cown is the result of a behavior in a batch of another thread that is still open: it can be "
+                    "scheduled on when that `with batch()` block has ended");
+    return -1;
+  }
+  new (b.requests + b.request_count++) Request(payload, &b, flags);
+  return 0;
+}
+
+bool is_payload_of_another(PyBehavior& b, PyObject* value, const Payload* except) noexcept {
+  for (Request& r : b.acquired()) {
+    auto* payload = static_cast<Payload*>(r.cown);
+    if (payload != except && backend().owns(*payload, value)) return true;
+  }
+  return false;
+}
+
+PyObject* given_away(PyObject* value, const Payload* receiver) {
+  PyBehavior* current = context().current;
+  if (current && !goes_as_is(value) && is_payload_of_another(*current, value, receiver)) return copy_value(value);
+  return Py_NewRef(value);
+}
+
+}  // namespace boc::py

@@ -1,0 +1,49 @@
+"""Making values and functions again from what _carry packed in this or another interpreter.
+
+Apart from the packing: a worker's first behavior needs this half only, and imports take most of its time.
+"""
+
+from __future__ import annotations
+
+from . import _carry_classes as _classes
+from ._carry_functions import reason_of
+from ._carry_stream import load, loader
+from ._errors import TransferError
+
+TYPE_CHECKING = False  # importing typing takes longer than all the rest; type checkers know the name
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+
+def unpack(data: Any, buffers: Sequence[Any], outside: list[Any]) -> Any:
+    """Unpack what pack() made here or in another interpreter."""
+    return load(data, buffers, outside)
+
+
+def unpack_function(data: Any, buffers: Sequence[Any], outside: list[Any]) -> Any:
+    """Make the function that pack_function() packed: with empty cells and no defaults."""
+    reader = loader(data, buffers, outside)
+    function = reader.load()
+    while True:
+        try:
+            item = reader.load()
+        except Exception:  # something that this function need not have to do with
+            return function
+        if item is None:
+            return function
+        _classes.refresh(item[0], item[2])
+
+
+def unpack_error(data: Any, buffers: Sequence[Any], outside: list[Any]) -> BaseException:
+    """Unpack what pack_error() made; a TransferError where that fails."""
+    try:
+        error = load(data, buffers, outside)
+        if isinstance(error, BaseException):
+            return error
+        reason: BaseException = TypeError("it became something else")
+    except Exception as failed:
+        reason = failed
+    made = TransferError(f"an exception of a behavior cannot be made again here: {reason_of(reason)}")
+    made.__cause__ = reason
+    return made

@@ -1,0 +1,71 @@
+#include "encoder.h"
+
+#include <new>
+
+#include "carry_bridge.h"
+#include "movable.h"
+#include "native_encoder.h"
+
+namespace boc::py {
+namespace {
+
+Encoded* made_or_no_memory(Encoded* made) {
+  if (!made) PyErr_NoMemory();
+  return made;
+}
+
+Encoded* buffer_alone(Buffer buffer) {
+  EncodedBuilder out;
+  out.add_buffer(buffer);
+  return made_or_no_memory(out.finish(Encoded::Format::buffer));
+}
+
+}  // namespace
+
+Encoded* encode(PyObject* value) {
+  try {
+    if (PyBytes_CheckExact(value) && PyBytes_GET_SIZE(value) >= kMovableSize) {
+      return buffer_alone(Buffer::copy(PyBytes_AS_STRING(value), size_t(PyBytes_GET_SIZE(value)), true));
+    }
+    if (PyByteArray_CheckExact(value) && PyByteArray_GET_SIZE(value) >= kMovableSize) {
+      return buffer_alone(copy_byte_array(value));
+    }
+    NativeEncoder encoder;
+    if (encoder.put(value)) return made_or_no_memory(encoder.finish());
+    if (encoder.failed()) return nullptr;
+  } catch (const std::bad_alloc&) {
+    PyErr_NoMemory();
+    return nullptr;
+  }
+  return pack(value);
+}
+
+Encoded* encode_stolen(PyObject* value) {
+  bool bytes = movable(value);
+  if (bytes || (PyByteArray_CheckExact(value) && PyByteArray_GET_SIZE(value) >= kMovableSize)) {
+    // Everything that can fail comes before the value changes hands.
+    EncodedRef made;
+    try {
+      made = EncodedRef(buffer_alone(Buffer()));
+    } catch (const std::bad_alloc&) {
+      PyErr_NoMemory();
+    }
+    if (!made) return nullptr;
+    Buffer& buffer = made->buffers_[0];
+    if (bytes) {
+      buffer = {value, size_t(PyBytes_GET_SIZE(value)), Buffer::Kind::bytes, true};
+      return made.release();
+    }
+    size_t size = size_t(PyByteArray_GET_SIZE(value));
+    if (char* memory = bytearray_release(value)) {
+      buffer = {memory, size, Buffer::Kind::block, false};
+      Py_DECREF(value);
+      return made.release();
+    }
+  }
+  Encoded* made = encode(value);
+  if (made) Py_DECREF(value);
+  return made;
+}
+
+}  // namespace boc::py

@@ -1,0 +1,18 @@
+// From a Python value to bytes that any interpreter of the process can decode.
+#pragma once
+
+#include "encoded.h"
+
+namespace boc::py {
+
+// A new one; null with the plain reason raised, which the caller makes a TransferError. None, numbers, strings, bytes,
+// bytearrays, cowns, and exact built-in containers of such go the short way, with what is shared inside and cycles;
+// the rest is pickled as a whole, which runs Python code.
+// Whoever changes the value meanwhile gets some mixture, never a crash.
+Encoded* encode(PyObject* value);
+
+// The same for a value of which the caller has a counted reference, which it hands over if this succeeds; else it
+// keeps it. A large bytes or bytearray that nobody else refers to moves without a copy.
+Encoded* encode_stolen(PyObject* value);
+
+}  // namespace boc::py
