@@ -168,8 +168,10 @@ def test_destructor_at_the_end_of_the_interpreter(where: str, workers: int) -> N
             print("worked")
     """
     ended = run(source, workers=workers).check(out=None)
-    assert ended.lines[0] == "worked", str(ended)
-    assert all(line == "ran" or line.startswith("refused: ") for line in ended.lines[1:]), str(ended)
+    # What main gives to a cown may be carried off, and the original dies at once.
+    assert "worked" in ended.lines, str(ended)
+    others = [line for line in ended.lines if line != "worked"]
+    assert all(line == "ran" or line.startswith("refused: ") for line in others), str(ended)
 
 
 @WORKERS
