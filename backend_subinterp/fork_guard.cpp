@@ -94,7 +94,6 @@ union Making {
   std::shared_timed_mutex mutex;
 };
 Making making;
-constexpr bool kOneAtATime = PY_VERSION_HEX < 0x030D0000;
 thread_local int forks_open = 0;  // a hook that runs before a fork can itself fork
 thread_local bool holds_making = false;
 

@@ -21,8 +21,7 @@
 
 namespace boc::py {
 
-// _post(kind, data), _ask(kind, data), _write(stream, text), _flush_output(stream), _deliver(): for bocpy._worker* in
-// workers, the last for the package in main.
+// _post(kind, data), _ask(kind, data), _write(stream, text), _flush_output(stream): for bocpy._worker* in workers.
 extern PyMethodDef service_methods[];
 
 // Posts from any thread, attached or not. `kind` as in bocpy._worker_kinds. May throw std::bad_alloc.

@@ -121,11 +121,6 @@ PyObject* py_ask(PyObject*, PyObject* args) {
   return nullptr;
 }
 
-PyObject* py_deliver(PyObject*, PyObject*) {
-  if (deliver_pending() < 0) return nullptr;
-  Py_RETURN_NONE;
-}
-
 }  // namespace
 
 void post_held_output() noexcept {
@@ -141,7 +136,6 @@ PyMethodDef service_methods[] = {
     {"_ask", py_ask, METH_VARARGS, nullptr},
     {"_write", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(py_write)), METH_FASTCALL, nullptr},
     {"_flush_output", py_flush_output, METH_O, nullptr},
-    {"_deliver", py_deliver, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace boc::py

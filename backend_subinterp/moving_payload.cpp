@@ -1,5 +1,6 @@
 #include "moving_payload.h"
 
+#include <algorithm>
 #include <new>
 
 #include "context.h"
@@ -19,6 +20,10 @@ void drop_copies(ReaderCopy* copies) noexcept {
 }
 
 void note_reason(MovingPayload& payload) noexcept {
+  {
+    std::lock_guard guard(payload.lock);
+    payload.uncarriable = true;
+  }
   PyObject* error = take_exception();
   if (error && !PyErr_GivenExceptionMatches(error, PyExc_Exception)) {
     raise_exception(error);
@@ -108,7 +113,7 @@ uint32_t weigh(PyObject* value) noexcept {
   } else if (type == &PyUnicode_Type) {
     weight += PyUnicode_GET_LENGTH(value);
   } else {
-    weight = 1024;  // pickled, so never quick
+    weight = PICKLED;
   }
   return static_cast<uint32_t>(weight < UINT32_MAX ? weight : UINT32_MAX);
 }
@@ -118,10 +123,10 @@ bool encode_resident(MovingPayload& payload, bool keep) noexcept {
   Carrying carrying;
   Encoded* encoded = keep ? encode(value) : encode_stolen(value);
   if (!encoded) {
-    payload.uncarriable = true;
     note_reason(payload);
     return false;
   }
+  const auto weight = static_cast<uint32_t>(std::min<size_t>(encoded->weight(), UINT32_MAX));
   // encode_stolen() has let go of the object; it was the payload's reference.
   Encoded* twin = nullptr;
   {
@@ -132,10 +137,10 @@ bool encode_resident(MovingPayload& payload, bool keep) noexcept {
     }
     twin = payload.at.encoded;  // of another reader, who was quicker
     payload.at.encoded = encoded;
+    payload.uncarriable = false;
+    payload.weight = weight;
   }
   if (twin) twin->unref();
-  payload.uncarriable = false;
-  payload.weight = static_cast<uint32_t>(encoded->weight() < UINT32_MAX ? encoded->weight() : UINT32_MAX);
   return true;
 }
 

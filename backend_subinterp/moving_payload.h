@@ -49,6 +49,15 @@ struct MovingPayload final : Payload, Pooled {
   bool in_window = false;    // listed for the end of the window after wait()
 
   Encoded* encoded() const noexcept { return in_line ? nullptr : at.encoded; }
+  // What readers may be changing meanwhile, for who only looks.
+  struct Look {
+    bool encoded, uncarriable;
+    uint32_t weight;
+  };
+  Look look() noexcept {
+    std::lock_guard guard(lock);
+    return {encoded() != nullptr, uncarriable, weight};
+  }
   bool elsewhere() const noexcept { return value && home != &boc::py::home(); }
 };
 
@@ -65,6 +74,8 @@ void become_encoded(MovingPayload& payload, Encoded* stolen) noexcept;
 PyObject* clear_state(MovingPayload& payload) noexcept;
 // A writer in the home where it is resident: the encoded form and the readers' copies are out of date from now on.
 void forget_copies(MovingPayload& payload) noexcept;
+// The weight of what is pickled: never quick, and perhaps impossible.
+constexpr uint32_t PICKLED = 1024;
 // About how many bytes it takes to move the object; looks at it, but not into it.
 uint32_t weigh(PyObject* value) noexcept;
 

@@ -3,18 +3,6 @@
 #include "py_backend.h"
 
 namespace boc::py {
-namespace {
-
-bool attached() noexcept {
-#if PY_VERSION_HEX >= 0x030D0000
-  return PyThreadState_GetUnchecked() != nullptr;
-#else
-  return _PyThreadState_UncheckedGet() != nullptr;
-#endif
-}
-
-}  // namespace
-
 void keep_payload(Payload* payload) noexcept {
   payload->ref();
 }

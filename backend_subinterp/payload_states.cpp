@@ -83,6 +83,19 @@ int raise_lost() {
                                           "lived: it could not be carried when that ended"));
 }
 
+// A reader's: decoded anew. Null with TransferError.
+PyObject* fresh_copy(MovingPayload& p) {
+  if (encode_elsewhere(p, true) < 0) return nullptr;
+  EncodedRef encoded = encoded_of(p);
+  if (!encoded) {
+    raise_lost();
+    return nullptr;
+  }
+  PyObject* value = decode(*encoded);
+  if (!value) refuse_rebuilding();
+  return value;
+}
+
 }  // namespace
 
 Payload* SubinterpBackend::make_payload(PyObject* stolen) {
@@ -147,17 +160,8 @@ PyObject* SubinterpBackend::read_copy(Payload& payload) {
     std::lock_guard guard(p.lock);
     if (PyObject* value = known()) return value;
   }
-  if (encode_elsewhere(p, true) < 0) return nullptr;
-  EncodedRef encoded = encoded_of(p);
-  if (!encoded) {
-    raise_lost();
-    return nullptr;
-  }
-  PyObject* value = decode(*encoded);
-  if (!value) {
-    refuse_rebuilding();
-    return nullptr;
-  }
+  PyObject* value = fresh_copy(p);
+  if (!value) return nullptr;
   auto* copy = new (std::nothrow) ReaderCopy{&home(), value, nullptr};
   PyObject* other = nullptr;
   {
@@ -237,15 +241,7 @@ PyObject* SubinterpBackend::copy_out(Payload& payload) {
   MovingPayload& p = moving(payload);
   if (p.in_line) return bring(p, false);
   if (p.resident_here()) return copy_value(p.value);
-  if (encode_elsewhere(p, true) < 0) return nullptr;
-  EncodedRef encoded = encoded_of(p);
-  if (!encoded) {
-    raise_lost();
-    return nullptr;
-  }
-  PyObject* value = decode(*encoded);
-  if (!value) refuse_rebuilding();
-  return value;
+  return fresh_copy(p);
 }
 
 bool SubinterpBackend::owns(Payload& payload, PyObject* value) noexcept {

@@ -22,9 +22,9 @@ std::span<Request> requests_of(const Behavior& behavior) noexcept {
   return const_cast<Behavior&>(behavior).acquired();
 }
 
-// Resident in a worker's interpreter, and not encoded: whoever needs it must go there or get it from there.
+// Resident in a worker's interpreter: whoever needs it must go there or get it from there, unless it is encoded too.
 bool lives_with_worker(const MovingPayload& p) noexcept {
-  return p.value && !p.home->main() && !p.encoded();
+  return !p.in_line && p.value && !p.home->main();
 }
 
 }  // namespace
@@ -39,13 +39,15 @@ Place SubinterpBackend::place(const Behavior& behavior) noexcept {
   Place place;
   uint32_t heaviest = 0;
   for (const Request& r : requests_of(behavior)) {
-    const MovingPayload& p = payload_of(r);
+    MovingPayload& p = payload_of(r);
     if (!lives_with_worker(p)) continue;
+    const MovingPayload::Look look = p.look();
+    if (look.encoded) continue;
     const int worker = static_cast<int>(p.home->index) - 1;
-    if (p.uncarriable) return {worker, true, false};
-    if (p.weight <= heaviest) continue;
-    heaviest = p.weight;
-    place = {worker, false, p.weight >= HEAVY};
+    if (look.uncarriable) return {worker, true, false};
+    if (look.weight <= heaviest) continue;
+    heaviest = look.weight;
+    place = {worker, false, look.weight >= HEAVY};
   }
   return place;
 }
@@ -54,22 +56,28 @@ bool SubinterpBackend::enter(Worker& worker, Behavior& behavior) noexcept {
   MovingStats& stats = worker_data(worker)->stats;
   Home* only = nullptr;   // where a value is that cannot be carried
   bool conflict = false;  // such values are in several homes: the behavior runs, and will be told
-  for (const Request& r : requests_of(behavior)) {
-    MovingPayload& p = payload_of(r);
-    if (r.duplicate() || p.in_line || !p.value) continue;
-    if (p.home == &home()) {
-      stats.resident_hits.add();
-      if (!r.reads() && (p.at.encoded || p.copies)) forget_copies(p);
-      if (p.uncarriable) conflict = true;
-      continue;
+  // First those that perhaps cannot be carried: if one cannot, the others need not come here.
+  for (const bool doubtful : {true, false}) {
+    for (const Request& r : requests_of(behavior)) {
+      MovingPayload& p = payload_of(r);
+      if (r.duplicate() || p.in_line || !p.value || p.home->main()) continue;
+      const MovingPayload::Look look = p.look();
+      if (p.home == &home()) {
+        if (!doubtful) stats.resident_hits.add();
+        if (!r.reads() && (look.encoded || p.copies)) forget_copies(p);
+        if (look.uncarriable) conflict = true;
+        continue;
+      }
+      if (look.encoded || (look.weight == PICKLED) != doubtful || fetch(p, r.reads(), stats.fetches)) continue;
+      conflict = conflict || (only && only != p.home);
+      only = p.home;
     }
-    if (p.home->main() || p.encoded() || fetch(p, r.reads(), stats.fetches)) continue;
-    conflict = conflict || (only && only != p.home);
-    only = p.home;
+    if (only && !conflict) {
+      stats.sent_home.add();
+      return false;
+    }
   }
-  if (!only || conflict) return true;
-  stats.sent_home.add();
-  return false;
+  return true;
 }
 
 bool SubinterpBackend::has_errands(const Worker& worker) const noexcept {

@@ -27,7 +27,7 @@ PyBackend& make_backend(bool sub_interpreters) {
 
 int add_backend_functions(PyObject* module) {
 #if PY_VERSION_HEX >= 0x030C0000
-  for (PyMethodDef* methods : {library_methods, service_methods, surroundings_methods}) {
+  for (PyMethodDef* methods : {carry_methods, library_methods, service_methods, surroundings_methods}) {
     if (PyModule_AddFunctions(module, methods) < 0) return -1;
   }
 #endif

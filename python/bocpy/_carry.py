@@ -44,7 +44,7 @@ def _pack(value: object, **options: Any) -> Packed:
     return done.single()
 
 
-def pack(value: object, extras: object = None) -> Packed:
+def pack(value: object) -> Packed:
     """Pack a value.
 
     Returns:

@@ -6,9 +6,7 @@ Apart from the packing: a worker's first behavior needs this half only, and impo
 from __future__ import annotations
 
 from . import _carry_classes as _classes
-from ._carry_functions import reason_of
 from ._carry_stream import load, loader
-from ._errors import TransferError
 
 TYPE_CHECKING = False  # importing typing takes longer than all the rest; type checkers know the name
 if TYPE_CHECKING:
@@ -33,17 +31,3 @@ def unpack_function(data: Any, buffers: Sequence[Any], outside: list[Any]) -> An
         if item is None:
             return function
         _classes.refresh(item[0], item[2])
-
-
-def unpack_error(data: Any, buffers: Sequence[Any], outside: list[Any]) -> BaseException:
-    """Unpack what pack_error() made; a TransferError where that fails."""
-    try:
-        error = load(data, buffers, outside)
-        if isinstance(error, BaseException):
-            return error
-        reason: BaseException = TypeError("it became something else")
-    except Exception as failed:
-        reason = failed
-    made = TransferError(f"an exception of a behavior cannot be made again here: {reason_of(reason)}")
-    made.__cause__ = reason
-    return made

@@ -11,7 +11,7 @@ from types import CellType, CodeType, FunctionType, MappingProxyType, MethodType
 from . import _carry_functions as _functions
 from . import _carry_reductions as _reductions
 from . import _carry_special as _special
-from ._bocpy import Cown
+from ._bocpy import Cown, _xi_supported
 from ._carry_classes import Record, by_number, record_of, reserve
 from ._carry_immutable import ATOMS, is_fixed, is_simple
 from ._carry_names import MISSING, find, importable, is_standard, module_named, name_in_types, name_of_module
@@ -355,6 +355,8 @@ class CarryPickler(Pickler):
                 return self._member(thing, kind)
         if issubclass(kind, ModuleType):
             return self._module(thing)
+        if _xi_supported(thing):
+            return self._outside(thing)
         if kind.__reduce__ is not _reduce or kind.__reduce_ex__ is not _reduce_ex or kind.__module__ == "dataclasses":
             return self._instance(thing, kind)
         return NotImplemented

@@ -110,6 +110,16 @@ PyObject* unpack_with(const char* name, const Encoded& encoded, PyObject* (*obje
 
 }  // namespace
 
+namespace {
+
+PyObject* py_xi_supported(PyObject*, PyObject* thing) {
+  return PyBool_FromLong(xi_supported(thing));
+}
+
+}  // namespace
+
+PyMethodDef carry_methods[] = {{"_xi_supported", py_xi_supported, METH_O, nullptr}, {nullptr, nullptr, 0, nullptr}};
+
 Encoded* gather(PyObject* data, PyObject* buffers, PyObject* outside) {
   if (!PyBytes_CheckExact(data) || !PyList_CheckExact(buffers) || !PyList_CheckExact(outside)) {
     PyErr_SetString(PyExc_TypeError, "packed data consists of a bytes, a list of buffers and a list of objects");
@@ -142,10 +152,6 @@ PyObject* unpack(const Encoded& encoded, PyObject* (*object_of)(const Buffer&) n
 
 Encoded* pack_error(PyObject* exception) {
   return pack_with("pack_error", exception);
-}
-
-PyObject* unpack_error(const Encoded& encoded) {
-  return unpack_with("unpack_error", encoded, buffer_object);
 }
 
 int pack_function(PyObject* function, Encoded** out, PyObject** watches, bool* mutable_data) {

@@ -10,14 +10,12 @@ namespace boc::py {
 // A new one, or null with an error.
 Encoded* pack(PyObject* value);
 // The same for an exception, which loses what cannot be carried; as the last resort a TransferError stands in for it.
-Encoded* pack_error(PyObject* error);
+Encoded* pack_error(PyObject* exception);
 // `object_of` makes the object for a buffer, see decoder.h.
 PyObject* unpack(const Encoded& encoded, PyObject* (*object_of)(const Buffer&) noexcept);
 
-// An exception, whatever it takes, and back: at worst as a TransferError that tells about it. Null with an error only if
-// that fails too.
-Encoded* pack_error(PyObject* exception);
-PyObject* unpack_error(const Encoded& encoded);
+// For bocpy._carry: _xi_supported(object) -> bool, does its type carry it by itself (xidata.h)?
+extern PyMethodDef carry_methods[];
 
 // A recipe: the function by value. `watches` gets a new reference to a tuple of (globals, name, value) that the bytes
 // depend on, `mutable_data` whether there is data in the bytes that may change in place. 0, or -1 with an error.

@@ -48,6 +48,15 @@ inline int set_code_extra(PyObject* code, Py_ssize_t index, void* extra) noexcep
 #endif
 }
 
+// Does the calling thread run in an interpreter just now?
+inline bool attached() noexcept {
+#if PY_VERSION_HEX >= 0x030D0000
+  return PyThreadState_GetUnchecked() != nullptr;
+#else
+  return _PyThreadState_UncheckedGet() != nullptr;
+#endif
+}
+
 // The value of `key` in an exact or derived dict as a new reference; null with or without an error set.
 inline PyObject* dict_get(PyObject* dict, PyObject* key) noexcept {
 #if PY_VERSION_HEX >= 0x030D0000

@@ -31,18 +31,6 @@ bool objects_move() noexcept {
 #endif
 }
 
-namespace {
-
-bool attached() noexcept {
-#if PY_VERSION_HEX >= 0x030D0000
-  return PyThreadState_GetUnchecked() != nullptr;
-#else
-  return _PyThreadState_UncheckedGet() != nullptr;
-#endif
-}
-
-}  // namespace
-
 void free_moved(void* bytes) noexcept {
   // Both end in malloc's free(). The first keeps sys.getallocatedblocks() right, summed over the interpreters.
   if (attached()) {

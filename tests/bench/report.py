@@ -70,6 +70,11 @@ def behavior(name: str, title: str) -> Figure:
     return Figure(name, title, "small", "timed", MICRO, {"name": name}, factor=5)
 
 
+def moving(kind: str, title: str) -> Figure:
+    name = f"moving {kind}"
+    return Figure(name, title, "small", "timed", MICRO, {"name": name}, factor=2)
+
+
 COMPARED = [
     behavior("chain", "one chain on a cown of its own"),
     behavior("two chains", "two such chains side by side"),
@@ -77,6 +82,9 @@ COMPARED = [
     behavior("one cown", "all on one cown"),
     behavior("random pairs", "random pairs of 64 cowns"),
     Figure("list", "a list of 10,000 ints, per behavior", "small", "timed", MICRO, {"name": "list"}, factor=100),
+    moving("list", "the same list, used by two workers in turn"),
+    moving("dict", "a dict of 100 entries, used by two workers in turn"),
+    moving("bytes", "1 MB of bytes, used by two workers in turn"),
     Figure("start", "first `start()`, two workers", "small", "start_time", MILLI, limit=2),
     Figure("restart", "`start()` after a `wait()`", "small", "restart_time", MILLI, limit=2),
     Figure("bytes", "memory of a queued behavior, one cown and one int", "small", "bytes_queued", BYTES, limit=300),

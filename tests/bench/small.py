@@ -10,8 +10,10 @@ from __future__ import annotations
 import gc
 import os
 import random
+import threading
 import time
 
+import bocpy
 from bocpy import Cown, quiesce, start, wait, when, whencall
 
 
@@ -128,6 +130,69 @@ def large_list(n, length=10_000):
     return clock.seconds / n
 
 
+def plant(anchor, mine, others):
+    """Wait until the other worker is in here too: each of two workers gets one anchor."""
+    with open(mine, "w"):
+        pass
+    hold_until(anchor, others)
+    anchor.value = threading.Lock()
+
+
+def planted_anchors():
+    """Two cowns that each keep their behaviors at one worker. The other library moves values at each step anyway."""
+    anchors = [Cown(0), Cown(0)]
+    if not hasattr(bocpy, "backend") or bocpy.backend() != "subinterp":
+        return anchors
+    paths = [os.path.join(os.environ["BENCH_FOLDER"], f"anchor-{os.getpid()}-{i}") for i in range(2)]
+    for i in range(2):
+        whencall(plant, [anchors[i]], [paths[i], paths[1 - i]])
+    quiesce()
+    for path in paths:
+        os.unlink(path)
+    return anchors
+
+
+def visit_list(c, anchor):
+    c.value[0] += 1
+
+
+def visit_dict(c, anchor):
+    c.value["key 0"] += 1
+
+
+def visit_bytes(c, anchor):
+    if len(c.value) != 1 << 20:
+        raise AssertionError(len(c.value))
+
+
+def moving(n, visit, value):
+    """A value that is used by two workers in turn, n times."""
+    anchors, c = planted_anchors(), Cown(value)
+    with Clock() as clock:
+        for i in range(n):
+            when(c, anchors[i % 2])(visit)
+        quiesce()
+    return clock.seconds / n, c.unwrap()
+
+
+def moving_list(n):
+    seconds, value = moving(n, visit_list, list(range(10_000)))
+    check("the list", (value[0], len(value)), (n, 10_000))
+    return seconds
+
+
+def moving_dict(n):
+    seconds, value = moving(n, visit_dict, {f"key {i}": i for i in range(100)})
+    check("the dict", (value["key 0"], len(value)), (n, 100))
+    return seconds
+
+
+def moving_bytes(n):
+    seconds, value = moving(n, visit_bytes, bytes(1 << 20))
+    check("the bytes", len(value), 1 << 20)
+    return seconds
+
+
 TIMED = {
     "chain": (chain, 20_000),
     "two chains": (two_chains, 20_000),
@@ -135,6 +200,9 @@ TIMED = {
     "one cown": (one_cown, 20_000),
     "random pairs": (random_pairs, 20_000),
     "list": (large_list, 300),
+    "moving list": (moving_list, 300),
+    "moving dict": (moving_dict, 2000),
+    "moving bytes": (moving_bytes, 1000),
 }
 
 
