@@ -262,6 +262,9 @@ class CarryPickler(Pickler):
     def _class(self, cls: Any) -> Any:
         if record_of(cls) is not None:
             return self._numbered(cls)
+        if cls.__module__ == "_pydatetime" and find("datetime", cls.__qualname__) is cls:
+            # 3.12 has no other datetime in such interpreters; elsewhere the name means the one written in C.
+            return getattr, (sys.modules["datetime"], cls.__qualname__)
         if cls in _NAMELESS or find(cls.__module__, cls.__qualname__) is cls:
             return NotImplemented
         if cls.__module__ == "bocpy":  # errors that show a public name and are not public themselves

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from boc_testing import DEADLINE, Gate
-from bocpy import Cown, backend, quiesce, whencall
+from bocpy import Cown, _bocpy, backend, quiesce, whencall
 
 #: True where values move between interpreters.
 MOVING = backend() == "subinterp"
@@ -65,6 +65,14 @@ def counts() -> collections.Counter[str]:
     """What all workers together have counted since they were started."""
     total: collections.Counter[str] = collections.Counter()
     for worker in quiesce(stats=True):
+        total.update(worker)
+    return total
+
+
+def counts_now() -> collections.Counter[str]:
+    """The same while behaviors are pending."""
+    total: collections.Counter[str] = collections.Counter()
+    for worker in _bocpy._stats():
         total.update(worker)
     return total
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 import select
 import time
+from collections.abc import Callable
 
 import pytest
 from boc_testing import DEADLINE, Gate, run_threads
-from bocpy import Cown, quiesce, read, start, wait, when
-from payload_testing import MOVING, anchors, beside, counts, elsewhere, fetched, here, live_apart
+from bocpy import Cown, quiesce, read, start, wait, when, whencall
+from payload_testing import MOVING, anchors, beside, counts, counts_now, elsewhere, fetched, here, live_apart
 
 ATOMS = [
     None,
@@ -214,24 +215,30 @@ def test_workers_that_ask_each_other(two_workers: None, gate: Gate) -> None:
     assert [len(cown.result()) for cown in cowns] == [401, 201, 401, 201]
 
 
+def run_on(anchor: Cown[object], until: Gate) -> None:
+    """One short behavior after the other, so that the worker neither sleeps nor is in one of them for long."""
+    if not select.select([until.opened_in], [], [], 0)[0]:
+        whencall(run_on, [anchor], [until])
+
+
 @pytest.mark.backend("subinterp", reason="counts fetches, and on threads nothing is fetched")
-def test_between_two_behaviors_of_a_worker_at_work(two_workers: None, gate: Gate) -> None:
+def test_between_two_behaviors_of_a_worker_at_work(two_workers: None, new_gate: Callable[[], Gate]) -> None:
     """Mail: a worker that goes from one short behavior to the next hands values out itself."""
-    places = anchors(gate)
-    cown, before = Cown([0]), counts()
+    asking, working = anchors(new_gate())
+    cown, before, until = Cown([0]), counts_now(), new_gate()
     end = time.monotonic() + DEADLINE
+    whencall(run_on, [working], [until])
 
     def note(cown):
         cown.value[0] += 1
 
     turns = 0
-    while (counts() - before)["fetched_by_mail"] == 0:
+    while (counts_now() - before)["fetched_by_mail"] == 0:
         assert time.monotonic() < end, "never served by mail"
-        for _ in range(200):
-            for place in places:
-                beside(place)(int)
-            beside(places[turns % 2], cown)(note)
-            turns += 1
+        beside(working, cown)(note).result()
+        beside(asking, cown)(note).result()
+        turns += 2
+    until.open()
     assert cown.result() == [turns]
 
 

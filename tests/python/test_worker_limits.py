@@ -11,6 +11,7 @@ import threading
 import pytest
 from boc_testing import caught, output_of, run_python
 from bocpy import Cown, start, when
+from payload_testing import MOVING
 
 OWN_INTERPRETER = pytest.mark.backend("subinterp", reason="on threads behaviors run in the main interpreter")
 
@@ -98,7 +99,9 @@ def test_many_standard_modules_can_be_imported() -> None:
         return [name for name in names if caught(importlib.import_module, name)[0]]
 
     missing = [name for name in names if caught(__import__, name)[0]]
-    assert behavior.result() == missing
+    if MOVING and sys.version_info < (3, 13):
+        missing.append("ctypes")  # its extension module came to support such interpreters with 3.13
+    assert sorted(behavior.result()) == sorted(missing)
 
 
 REFUSED = """
