@@ -360,6 +360,8 @@ class CarryPickler(Pickler):
             return self._module(thing)
         if _xi_supported(thing):
             return self._outside(thing)
+        if kind.__module__ == "_pydatetime":  # see _class; timezones have a state that those written in C cannot take
+            return thing.__reduce_ex__(5)[:2]
         if kind.__reduce__ is not _reduce or kind.__reduce_ex__ is not _reduce_ex or kind.__module__ == "dataclasses":
             return self._instance(thing, kind)
         return NotImplemented
