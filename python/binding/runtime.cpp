@@ -106,10 +106,16 @@ int Runtime::start(unsigned workers) {
   return -1;
 }
 
+int Runtime::resume() {
+  if (scheduler_.running() || closed() || scheduler_.root().cancelled()) return 0;
+  return before_start() < 0 ? -1 : start(0);
+}
+
 int Runtime::try_stop() {
   Detached detached;
   std::lock_guard guard(lifecycle_);
-  return scheduler_.running() ? scheduler_.try_stop() : scheduler_.root().idle();
+  if (scheduler_.running() && !scheduler_.try_stop()) return 0;
+  return scheduler_.root().idle();  // destructors may schedule in the last moments of a worker
 }
 
 int Runtime::close() {
@@ -118,7 +124,7 @@ int Runtime::close() {
     std::lock_guard guard(lifecycle_);
     if (scheduler_.root().cancelled()) {
       scheduler_.stop_for_good();
-    } else if (scheduler_.running() ? !scheduler_.try_stop() : !scheduler_.root().idle()) {
+    } else if ((scheduler_.running() && !scheduler_.try_stop()) || !scheduler_.root().idle()) {
       return 0;
     }
     closed_.store(true, release);
@@ -267,6 +273,8 @@ PyObject* py_quiesce(PyObject*, PyObject* args) {
   const char* what;
   if (!PyArg_ParseTuple(args, "ds", &timeout, &what)) return nullptr;
   if (refuse_in_behavior(what) < 0 || refuse_in_batch(what) < 0) return nullptr;
+  // What was scheduled as the workers stopped, by a destructor say, waits for the next ones (H3).
+  if (!runtime().scheduler().root().idle() && runtime().resume() < 0) return nullptr;
   int idle = wait_idle(runtime().scheduler().root(), monotonic_now() + timeout, what);
   if (idle < 0 || (idle == 0 && raise_timeout(what, timeout) < 0)) return nullptr;
   Py_RETURN_NONE;

@@ -22,6 +22,8 @@ class Runtime {
   int ensure_started() { return scheduler_.running() ? 0 : start(0); }
   // 0: as many as configured.
   int start(unsigned workers);
+  // Workers for what is pending, if there are none any more. -1 with an error.
+  int resume();
   // 1: stopped (or nothing was running), 0: something is pending again.
   int try_stop();
   void configure(unsigned workers) noexcept { configured_ = workers; }
