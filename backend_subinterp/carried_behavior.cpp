@@ -74,6 +74,7 @@ class CaptureList {
       return;
     }
     raise_exception(first.release());
+    refuse_captures();  // each of them alone can be carried now
   }
 
   std::vector<One> all_;

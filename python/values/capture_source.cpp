@@ -71,6 +71,12 @@ int refuse_capture(const CallPlan& plan, CaptureKind kind, Py_ssize_t index, PyO
   return -1;
 }
 
+int refuse_captures() {
+  Ref what(PyUnicode_FromString("what the behavior captures"));
+  if (what) raise_transfer_error(what.get(), kWaysOut);
+  return -1;
+}
+
 int warn_if_large(const CallPlan& plan, Py_ssize_t bytes) {
   if (bytes < kLargeCapture) return 0;
   CodeInfo* info = plan.info;

@@ -28,6 +28,8 @@ int each_argument(const CallPlan& plan, PyObject* const* extras, Py_ssize_t n, F
 
 // The error being raised becomes the cause of a TransferError that names the capture. Returns -1.
 int refuse_capture(const CallPlan& plan, CaptureKind kind, Py_ssize_t index, PyObject* value);
+// The same where it cannot be said which one.
+int refuse_captures();
 // Once per function: a warning if its captures are large, or if it stores to what nobody else sees. -1 with an error.
 int warn_if_large(const CallPlan& plan, Py_ssize_t bytes);
 int warn_if_storing(const CallPlan& plan);
