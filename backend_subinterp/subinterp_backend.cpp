@@ -90,8 +90,9 @@ void SubinterpBackend::run_errands(Worker& worker) noexcept {
 }
 
 void SubinterpBackend::before_park(Worker& worker) noexcept {
-  before_sleep();
   WorkerData* data = worker_data(worker);
+  if (!std::exchange(data->warm, true)) warm_up();
+  before_sleep();
   data->state = PyEval_SaveThread();
   data->home->station->set_open(true);
 }

@@ -31,6 +31,7 @@ struct WorkerData {
   Home* home;
   PyThreadState* state;  // its interpreter's first
   MovingStats stats;
+  bool warm = false;  // warm_up() was called
 };
 inline WorkerData* worker_data(const Worker& worker) noexcept {
   return static_cast<WorkerData*>(worker.backend_data);

@@ -120,6 +120,11 @@ void before_sleep() noexcept {
   post_held_output();
 }
 
+void warm_up() noexcept {
+  Ref loaded(PyImport_ImportModule("bocpy._carry_load"));
+  PyErr_Clear();  // whoever needs it will be told
+}
+
 int deliver_to_main() {
   return deliveries_pending() ? deliver_pending() : 0;
 }

@@ -25,6 +25,8 @@ void end_surroundings() noexcept;
 // What the calling thread has written goes out.
 void end_of_behavior() noexcept;
 void before_sleep() noexcept;
+// What the first behavior would have to wait for is imported before the first sleep: start() does not wait for it.
+void warm_up() noexcept;
 // In main: what workers have sent. 0, or -1 with KeyboardInterrupt or the like.
 int deliver_to_main();
 // In main: -1 with ImportError if the function needs a module that workers have failed to import. Cheap until then.

@@ -10,8 +10,7 @@ import marshal
 import os
 import sys
 
-# _carry_load: the first behavior would have to wait for it, while here all workers import it at once.
-from . import _bocpy, _carry_load, _worker_imports, _worker_output, _worker_reports  # noqa: F401
+from . import _bocpy, _worker_imports, _worker_output, _worker_reports
 
 TYPE_CHECKING = False  # importing typing costs more than all of this; type checkers know the name
 if TYPE_CHECKING:
