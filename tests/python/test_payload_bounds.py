@@ -337,6 +337,7 @@ def test_many_small_values_of_a_parked_worker(two_workers: None, gate: Gate, pip
     assert heard(pipe[0], 2000, timeout=5) == 2000
 
 
+@prompt
 def test_a_small_value_goes_with_the_next_occasion(two_workers: None, gate: Gate, pipe) -> None:
     left, _ = anchors(gate)
     cown, end = Cown(None), pipe[1]
@@ -346,6 +347,7 @@ def test_a_small_value_goes_with_the_next_occasion(two_workers: None, gate: Gate
     assert heard(pipe[0]) == 1
 
 
+@prompt
 def test_what_is_taken_elsewhere_goes_at_home(two_workers: None, gate: Gate, pipe) -> None:
     """The other worker gets a value equal to it; the first one drops its own."""
     left, right = anchors(gate)
@@ -357,6 +359,7 @@ def test_what_is_taken_elsewhere_goes_at_home(two_workers: None, gate: Gate, pip
     assert heard(pipe[0], timeout=5) == 1
 
 
+@prompt
 def test_copies_of_readers_go(two_workers: None, gate: Gate, pipe) -> None:
     """At the next write; at the latest when the workers stop."""
     left, right = anchors(gate)
