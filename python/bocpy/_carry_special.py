@@ -79,7 +79,8 @@ def make_alias(name: str, value: Any, parameters: tuple[Any, ...]) -> Any:
     """Make what a type statement makes."""
     import typing
 
-    return typing.TypeAliasType(name, value, type_params=parameters)
+    kind: Any = vars(typing)["TypeAliasType"]  # there since 3.12, and so is this backend
+    return kind(name, value, type_params=parameters)
 
 
 def reduce_typing(thing: Any, kind: Any) -> tuple[Any, ...]:
