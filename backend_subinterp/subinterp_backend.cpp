@@ -92,7 +92,7 @@ void SubinterpBackend::run_errands(Worker& worker) noexcept {
 void SubinterpBackend::before_park(Worker& worker) noexcept {
   WorkerData* data = worker_data(worker);
   if (!std::exchange(data->warm, true)) warm_up();
-  before_sleep();
+  let_output_go();
   data->state = PyEval_SaveThread();
   data->home->station->set_open(true);
 }
@@ -108,16 +108,12 @@ PyBehavior* SubinterpBackend::make(CallPlan& plan, const Parameters& parameters,
   return make_carried(plan, parameters, extras, n);
 }
 
-void SubinterpBackend::clear(PyBehavior& behavior) noexcept {
-  if (!behavior.native) {
-    clear_carried(carried(behavior));
-  } else if (auto& body = static_cast<NativeBehavior&>(behavior); body.argument) {
-    body.let_go(std::exchange(body.argument, nullptr));
-  }
+void SubinterpBackend::clear_call(PyBehavior& behavior) noexcept {
+  clear_carried(carried(behavior));
 }
 
-void SubinterpBackend::let_go(PyBehavior& behavior) noexcept {
-  if (!behavior.native) let_go_carried(carried(behavior));
+void SubinterpBackend::let_go_call(PyBehavior& behavior) noexcept {
+  let_go_carried(carried(behavior));
 }
 
 PyObject* SubinterpBackend::invoke(PyBehavior& behavior) noexcept {
@@ -129,7 +125,7 @@ void SubinterpBackend::leave(PyBehavior& behavior) noexcept {
     MovingPayload& p = payload_of(r);
     if (!r.reads() && p.resident_here()) p.weight = weigh(p.value);
   }
-  end_of_behavior();
+  let_output_go();
 }
 
 int SubinterpBackend::run_main_errands() {

@@ -55,8 +55,6 @@ class SubinterpBackend final : public PyBackend {
   bool drops_silently(const Cown& dead) noexcept override;
 
   PyBehavior* make(CallPlan& plan, const Parameters& parameters, PyObject* const* extras, Py_ssize_t n) override;
-  void clear(PyBehavior& behavior) noexcept override;
-  void let_go(PyBehavior& behavior) noexcept override;
 
   Payload* make_payload(PyObject* stolen) override;
   PyObject* bring(Payload& payload, bool writes) override;
@@ -78,6 +76,8 @@ class SubinterpBackend final : public PyBackend {
   void add_stats(Worker& worker, PyObject* stats) override;
 
  protected:
+  void clear_call(PyBehavior& behavior) noexcept override;
+  void let_go_call(PyBehavior& behavior) noexcept override;
   PyObject* invoke(PyBehavior& behavior) noexcept override;
   void leave(PyBehavior& behavior) noexcept override;
   void destroy(Payload& payload) noexcept override;

@@ -112,11 +112,7 @@ void end_surroundings() noexcept {
   if (call_worker("end", nullptr) < 0) PyErr_Clear();
 }
 
-void end_of_behavior() noexcept {
-  post_held_output();
-}
-
-void before_sleep() noexcept {
+void let_output_go() noexcept {
   post_held_output();
 }
 

@@ -23,8 +23,7 @@ void pause_surroundings() noexcept;
 void end_surroundings() noexcept;
 
 // What the calling thread has written goes out.
-void end_of_behavior() noexcept;
-void before_sleep() noexcept;
+void let_output_go() noexcept;
 // What the first behavior would have to wait for is imported before the first sleep: start() does not wait for it.
 void warm_up() noexcept;
 // In main: what workers have sent. 0, or -1 with KeyboardInterrupt or the like.

@@ -113,20 +113,15 @@ PyBehavior* ThreadBackend::make(CallPlan& plan, const Parameters& p, PyObject* c
   return nullptr;
 }
 
-void ThreadBackend::clear(PyBehavior& behavior) noexcept {
-  if (behavior.native) {
-    auto& body = static_cast<NativeBehavior&>(behavior);
-    if (body.argument) body.let_go(std::exchange(body.argument, nullptr));
-    return;
-  }
+void ThreadBackend::clear_call(PyBehavior& behavior) noexcept {
   LiveBehavior& b = live(behavior);
   for (uint32_t i = 1; i <= b.nargs; ++i) Py_CLEAR(b.args[i]);
   Py_CLEAR(b.target);
   Py_CLEAR(b.kwnames);
 }
 
-void ThreadBackend::let_go(PyBehavior& behavior) noexcept {
-  if (!behavior.native) Py_CLEAR(live(behavior).code);
+void ThreadBackend::let_go_call(PyBehavior& behavior) noexcept {
+  Py_CLEAR(live(behavior).code);
 }
 
 PyObject* ThreadBackend::invoke(PyBehavior& behavior) noexcept {

@@ -14,8 +14,6 @@ class ThreadBackend final : public PyBackend {
   bool drops_silently(const Cown& dead) noexcept override;
 
   PyBehavior* make(CallPlan& plan, const Parameters& parameters, PyObject* const* extras, Py_ssize_t n) override;
-  void clear(PyBehavior& behavior) noexcept override;
-  void let_go(PyBehavior& behavior) noexcept override;
 
   int set_initializer(PyObject* callable) override;
 
@@ -28,6 +26,8 @@ class ThreadBackend final : public PyBackend {
   void name_cancelled(Payload& payload, PyObject* error, Mutex& lock) noexcept override;
 
  protected:
+  void clear_call(PyBehavior& behavior) noexcept override;
+  void let_go_call(PyBehavior& behavior) noexcept override;
   PyObject* invoke(PyBehavior& behavior) noexcept override;
   void destroy(Payload& payload) noexcept override;
   void store_error(Payload& result, PyObject* stolen) noexcept override;

@@ -32,6 +32,12 @@ NativeBehavior* PyBackend::make_native() noexcept {
   return b;
 }
 
+void PyBackend::clear(PyBehavior& b) noexcept {
+  if (!b.native) return clear_call(b);
+  auto& body = static_cast<NativeBehavior&>(b);
+  if (body.argument) body.let_go(std::exchange(body.argument, nullptr));
+}
+
 void PyBackend::unmake(PyBehavior& b) noexcept {
   clear(b);
   let_go(b);

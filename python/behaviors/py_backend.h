@@ -18,9 +18,11 @@ class PyBackend : public Backend {
   // error.
   virtual PyBehavior* make(CallPlan& plan, const Parameters& parameters, PyObject* const* extras, Py_ssize_t n) = 0;
   // Gives up its function and captures: it will not run (any more).
-  virtual void clear(PyBehavior& behavior) noexcept = 0;
+  void clear(PyBehavior& behavior) noexcept;
   // After clear(), the last that is done with it: gives up what keeps its site.
-  virtual void let_go(PyBehavior& behavior) noexcept = 0;
+  void let_go(PyBehavior& behavior) noexcept {
+    if (!behavior.native) let_go_call(behavior);
+  }
   // A behavior over no cowns with a body of ours. Null with MemoryError.
   NativeBehavior* make_native() noexcept;
   // It was made, but never scheduled and has no result: gives it up with its memory.
@@ -88,6 +90,9 @@ class PyBackend : public Backend {
   void drop_dead(Context& here) noexcept;
 
  protected:
+  // clear() and let_go() of what make() made.
+  virtual void clear_call(PyBehavior& behavior) noexcept = 0;
+  virtual void let_go_call(PyBehavior& behavior) noexcept = 0;
   // Calls the behavior's function: its value, or null with an error.
   virtual PyObject* invoke(PyBehavior& behavior) noexcept = 0;
   // The behavior's values lie here now; before release.
