@@ -160,13 +160,10 @@ TEST(kept, errands_between_behaviors) {
   s.start(1);
   Value value;
   std::atomic<bool> over{false};
-  for (int i = 0; i < 2; ++i) {
-    static std::function<void(Worker&)> again;
-    again = [&](Worker&) {
-      if (!over.load()) post(s, {}, again, {&value});
-    };
-    post(s, {}, again, {&value});
-  }
+  const std::function<void(Worker&)> again = [&](Worker&) {
+    if (!over.load()) post(s, {}, again, {&value});
+  };
+  for (int i = 0; i < 2; ++i) post(s, {}, again, {&value});
   for (int i = 1; i <= 20; ++i) {
     backend.post_errand(s.kept_worker(0));
     backend.await_errands(0, i);
