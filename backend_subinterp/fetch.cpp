@@ -12,6 +12,8 @@ namespace {
 // How long a busy home may take to come to the end of its behavior before it is visited in the middle of it. A visit to
 // a busy interpreter waits for its switch interval, which is 100 us in workers.
 constexpr auto PATIENCE = std::chrono::microseconds(200);
+// How long it is waited for awake: who has just ended a behavior looks at its mail at once.
+constexpr auto LINGER = std::chrono::microseconds(20);
 
 // Detached. In the home's interpreter, with a context of its own: what runs there (a __reduce__ of the user's) belongs to
 // no behavior.
@@ -42,6 +44,7 @@ void visit(Fetch& request) noexcept {
 // Detached. Asks by mail; true: somebody has done it or tried.
 bool ask(Station& there, Fetch& request) noexcept {
   if (!there.post(request)) return false;
+  request.parker.linger(LINGER);
   if (request.parker.park_for(PATIENCE)) return true;
   if (there.withdraw(request)) return false;
   request.parker.park();  // T2: it is being served

@@ -83,7 +83,7 @@ bool take_post(Service& s, uint64_t target, Post& post) {
 void count_delivered(Service& s) {
   std::lock_guard guard(s.mutex);
   ++s.delivered;
-  s.pending.fetch_sub(1, std::memory_order_release);  // S3; pairs with the acquire in deliver_pending
+  s.pending.fetch_sub(1, std::memory_order_release);  // G3; pairs with the acquire in deliver_pending
   s.finished.notify_all();
 }
 

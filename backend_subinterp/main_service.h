@@ -6,12 +6,12 @@
 // it is the one thread of main that never waits for a behavior.
 //
 // Invariants:
-//  S1 The mutex is never held while Python code may run or while a thread waits for a GIL.
-//  S2 One thread at a time delivers, in the order of the posts. Who delivers is told apart by its thread: a call from
+//  G1 The mutex is never held while Python code may run or while a thread waits for a GIL.
+//  G2 One thread at a time delivers, in the order of the posts. Who delivers is told apart by its thread: a call from
 //     inside a handler returns at once.
-//  S3 A post counts as pending until its handler has returned: a thread that sees nothing pending sees what was
+//  G3 A post counts as pending until its handler has returned: a thread that sees nothing pending sees what was
 //     written.
-//  S4 The service thread attaches to main only between start_service and stop_service.
+//  G4 The service thread attaches to main only between start_service and stop_service.
 #pragma once
 
 #define PY_SSIZE_T_CLEAN

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "context.h"
+#include "movable.h"
 #include "py_errors.h"
 #include "station.h"
 
@@ -44,6 +45,27 @@ void note_reason(MovingPayload& payload) noexcept {
   PyErr_Clear();
   Py_XDECREF(error);
 }
+
+// keep: the value stays resident beside it.
+void add_encoded(MovingPayload& payload, Encoded* stolen, bool keep) noexcept {
+  const auto weight = static_cast<uint32_t>(std::min<size_t>(stolen->weight(), UINT32_MAX));
+  Encoded* twin = nullptr;
+  {
+    std::lock_guard guard(payload.lock);
+    if (!keep) {
+      payload.home->station->unlist_resident(payload);
+      payload.value = nullptr;
+    }
+    twin = payload.at.encoded;  // of another reader, who was quicker
+    payload.at.encoded = stolen;
+    payload.uncarriable = false;
+    payload.weight = weight;
+  }
+  if (twin) twin->unref();
+}
+
+// What weighs more is encoded when it is asked for: whoever sends a behavior has others to send.
+constexpr uint32_t QUICK = 64 * 1024;
 
 }  // namespace
 
@@ -126,21 +148,23 @@ bool encode_resident(MovingPayload& payload, bool keep) noexcept {
     note_reason(payload);
     return false;
   }
-  const auto weight = static_cast<uint32_t>(std::min<size_t>(encoded->weight(), UINT32_MAX));
   // encode_stolen() has let go of the object; it was the payload's reference.
-  Encoded* twin = nullptr;
-  {
-    std::lock_guard guard(payload.lock);
-    if (!keep) {
-      payload.home->station->unlist_resident(payload);
-      payload.value = nullptr;
-    }
-    twin = payload.at.encoded;  // of another reader, who was quicker
-    payload.at.encoded = encoded;
-    payload.uncarriable = false;
-    payload.weight = weight;
+  add_encoded(payload, encoded, keep);
+  return true;
+}
+
+bool encode_ahead(MovingPayload& payload, bool keep) noexcept {
+  PyObject* value = payload.value;
+  const bool moves = !keep && movable(value);
+  if (!moves && payload.look().weight > QUICK) return false;
+  Encoded* encoded = moves ? encode_stolen(value) : encode_shortly(value);
+  if (!encoded) {
+    PyErr_Clear();
+    return false;
   }
-  if (twin) twin->unref();
+  add_encoded(payload, encoded, keep);
+  // Not at once: a set may have a weak reference with a callback.
+  if (!keep && !moves) home().station->drop_later(value);
   return true;
 }
 

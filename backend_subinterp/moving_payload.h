@@ -83,6 +83,8 @@ uint32_t weigh(PyObject* value) noexcept;
 // object is given up. False: it cannot be encoded, and payload.reason says why; no error is set unless it is one that
 // must go on (KeyboardInterrupt).
 bool encode_resident(MovingPayload& payload, bool keep) noexcept;
+// The same where it is quick and runs no Python code, else nothing happens. True if it was done.
+bool encode_ahead(MovingPayload& payload, bool keep) noexcept;
 // "of type 'list': TypeError: cannot pickle ...": why the last attempt to encode it failed.
 std::string reason_why(MovingPayload& payload);
 // Raises TransferError for a value that lives elsewhere and cannot come.

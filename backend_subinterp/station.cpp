@@ -138,7 +138,7 @@ void Station::run_errands() noexcept {
   backend().drop_dead(context());
 }
 
-const Template* Station::find_template(const Recipe& recipe) {
+const Template* Station::find_template(Recipe& recipe) {
   if (last_id_ == recipe.id()) return last_;
   auto at = templates_.find(recipe.id());
   if (at == templates_.end()) {
@@ -156,7 +156,7 @@ const Template* Station::find_template(const Recipe& recipe) {
   return last_ = &at->second;
 }
 
-void Station::adopt_template(const Recipe& recipe, PyObject* function) {
+void Station::adopt_template(Recipe& recipe, PyObject* function) {
   Template made{Py_NewRef(function), nullptr};
   if (PyFunction_Check(function)) made.keywords = keyword_names_of(PyFunction_GET_CODE(function));
   bool added = false;
@@ -165,7 +165,7 @@ void Station::adopt_template(const Recipe& recipe, PyObject* function) {
   } catch (const std::bad_alloc&) {
   }
   if (added) {
-    const_cast<Recipe&>(recipe).made_in(home_);
+    recipe.made_in(home_);
     return;
   }
   Py_DECREF(made.function);

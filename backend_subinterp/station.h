@@ -68,9 +68,9 @@ class Station {
 
   void run_errands() noexcept;
   // The function of a recipe; borrowed. Null with an error.
-  const Template* find_template(const Recipe& recipe);
+  const Template* find_template(Recipe& recipe);
   // What is scheduled here may also run here: the recipe's function is then this one (borrowed).
-  void adopt_template(const Recipe& recipe, PyObject* function);
+  void adopt_template(Recipe& recipe, PyObject* function);
   void list_resident(MovingPayload& payload) noexcept;
   void unlist_resident(MovingPayload& payload) noexcept;  // from any thread
   // The interpreter ends: residents are encoded, or lost where that is impossible; all else is dropped.

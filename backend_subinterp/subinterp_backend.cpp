@@ -80,6 +80,15 @@ bool SubinterpBackend::enter(Worker& worker, Behavior& behavior) noexcept {
   return true;
 }
 
+void SubinterpBackend::sending(Worker& worker, Behavior& behavior) noexcept {
+  if (!worker_data(worker)) return;  // its interpreter has ended
+  for (const Request& r : requests_of(behavior)) {
+    MovingPayload& p = payload_of(r);
+    if (r.duplicate() || !p.resident_here() || p.look().encoded) continue;
+    if (encode_ahead(p, r.reads())) worker_data(worker)->stats.sent_along.add();
+  }
+}
+
 bool SubinterpBackend::has_errands(const Worker& worker) const noexcept {
   const WorkerData* data = worker_data(worker);
   return data && data->home->station->has_errands();
@@ -136,10 +145,13 @@ int SubinterpBackend::run_main_errands() {
 
 void SubinterpBackend::add_stats(Worker& worker, PyObject* dict) {
   const MovingStats& s = worker_data(worker)->stats;
-  const std::pair<const char*, const Counter*> all[] = {
-      {"resident_hits", &s.resident_hits},     {"fetched_by_mail", &s.fetches.mail},
-      {"fetched_by_visit", &s.fetches.visits}, {"fetched_bytes", &s.fetches.bytes},
-      {"not_fetched", &s.fetches.failed},      {"sent_home", &s.sent_home}};
+  const std::pair<const char*, const Counter*> all[] = {{"resident_hits", &s.resident_hits},
+                                                        {"fetched_by_mail", &s.fetches.mail},
+                                                        {"fetched_by_visit", &s.fetches.visits},
+                                                        {"fetched_bytes", &s.fetches.bytes},
+                                                        {"not_fetched", &s.fetches.failed},
+                                                        {"sent_home", &s.sent_home},
+                                                        {"sent_along", &s.sent_along}};
   for (const auto& [name, counter] : all) {
     Ref number(PyLong_FromUnsignedLongLong(counter->get()));
     if (!number || PyDict_SetItemString(dict, name, number.get()) < 0) return;

@@ -18,9 +18,11 @@ struct MovingStats {
   FetchCounters fetches;
   Counter resident_hits;  // values that were there already
   Counter sent_home;      // behaviors that went where a value is that cannot be carried
+  Counter sent_along;     // values that were encoded as their behavior was sent to another worker
 
   void reset() noexcept {
-    for (Counter* c : {&fetches.mail, &fetches.visits, &fetches.failed, &fetches.bytes, &resident_hits, &sent_home}) {
+    for (Counter* c :
+         {&fetches.mail, &fetches.visits, &fetches.failed, &fetches.bytes, &resident_hits, &sent_home, &sent_along}) {
       c->reset();
     }
   }
@@ -44,6 +46,7 @@ class SubinterpBackend final : public PyBackend {
   bool has_homes() const noexcept override { return true; }
   Place place(const Behavior& behavior) noexcept override;
   bool enter(Worker& worker, Behavior& behavior) noexcept override;
+  void sending(Worker& worker, Behavior& behavior) noexcept override;
   bool has_errands(const Worker& worker) const noexcept override;
   void run_errands(Worker& worker) noexcept override;
   void worker_started(Worker& worker) override;

@@ -79,6 +79,7 @@ void Worker::send_out(BehaviorList& ready, bool keep) noexcept {
     stats_.scheduled.add();
     Worker* home = scheduler_.home_of(*b);
     if (home && home != this) {
+      scheduler_.backend_.sending(*this, *b);
       home->receive(*b);
     } else if (off_duty_ && !b->fixed) {
       scheduler_.inject(*b);
@@ -189,11 +190,14 @@ void Worker::sleep(std::chrono::nanoseconds& pause) noexcept {
     stats_.parked.add();
     const bool limited = watch();
     scheduler_.backend_.before_park(*this);
+    const auto begun = std::chrono::steady_clock::now();
+    if (short_sleep_) parker_.linger(LINGER);
     if (!limited) {
       parker_.park();
     } else if (!parker_.park_for(pause)) {
       idle.cancel_sleep(parker_);
     }
+    short_sleep_ = std::chrono::steady_clock::now() - begun < SHORT_SLEEP;
     scheduler_.backend_.after_park(*this);
     pause = limited ? std::min(2 * pause, LAST_PAUSE) : FIRST_PAUSE;
   }

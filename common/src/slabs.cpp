@@ -18,8 +18,8 @@ constexpr size_t GROWTH_BYTES = size_t{4} << 20;  // a pool as large as this is 
 // used is never touched.
 //
 // Invariants (under the lock of its class)
-//   P1  used = blocks that are with threads or in batches. At 0 the slab leaves its class.
-//   P2  The slab is in its class's list of partial ones exactly if it has something to give.
+//   L1  used = blocks that are with threads or in batches. At 0 the slab leaves its class.
+//   L2  The slab is in its class's list of partial ones exactly if it has something to give.
 struct Slab {
   Block* free;
   char* fresh;
@@ -145,16 +145,16 @@ void take_from_slab(Depot& depot, Chain& chain, uint32_t most, size_t bytes) noe
     chain.first = block;
     ++chain.count;
   }
-  if (!slab->has_some()) unlink_partial(depot, slab);  // P2
+  if (!slab->has_some()) unlink_partial(depot, slab);  // L2
 }
 
-// Under the depot's lock: the blocks of the list go back to their slabs; those that are empty now (P1) are prepended
+// Under the depot's lock: the blocks of the list go back to their slabs; those that are empty now (L1) are prepended
 // to `done`.
 void give_to_slabs(Depot& depot, Block* list, Slab*& done) noexcept {
   while (Block* block = list) {
     list = block->next;
     Slab* slab = slab_of(block);
-    if (!slab->has_some()) link_partial(depot, slab);  // P2
+    if (!slab->has_some()) link_partial(depot, slab);  // L2
     block->next = slab->free;
     slab->free = block;
     if (--slab->used == 0) {

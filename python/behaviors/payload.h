@@ -15,11 +15,11 @@ struct Site;
 
 // The base of both backends' payloads.
 // Invariants
-//   P1  value belongs to whoever holds the cown. Readers share it: only name_cancellation() writes under them, before
+//   U1  value belongs to whoever holds the cown. Readers share it: only name_cancellation() writes under them, before
 //       it releases `cancelled`. In the window after wait() every thread may look (peek(), which those who hold it to
 //       write make safe by replace()), and write after a hold of its own (Writing).
-//   P2  failed without looked: the failure is listed in Failures until somebody looks, or it is reported.
-//   P3  value is an object of `home`'s interpreter and is touched only there. Null: the value is not resident (the
+//   U2  failed without looked: the failure is listed in Failures until somebody looks, or it is reported.
+//   U3  value is an object of `home`'s interpreter and is touched only there. Null: the value is not resident (the
 //       sub-interpreter backend's inline and encoded states); never null on the threads backend.
 struct Payload : Cown {
   PyObject* value;                // strong

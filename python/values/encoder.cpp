@@ -40,6 +40,19 @@ Encoded* encode(PyObject* value) {
   return pack(value);
 }
 
+Encoded* encode_shortly(PyObject* value) noexcept {
+  Encoded* made = nullptr;
+  PyObject* raised = take_exception();
+  try {
+    NativeEncoder encoder;
+    if (encoder.put(value)) made = encoder.finish();
+  } catch (const std::bad_alloc&) {
+  }
+  PyErr_Clear();
+  raise_exception(raised);
+  return made;
+}
+
 Encoded* encode_stolen(PyObject* value) {
   bool bytes = movable(value);
   if (bytes || (PyByteArray_CheckExact(value) && PyByteArray_GET_SIZE(value) >= kMovableSize)) {

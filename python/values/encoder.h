@@ -15,4 +15,7 @@ Encoded* encode(PyObject* value);
 // keeps it. A large bytes or bytearray that nobody else refers to moves without a copy.
 Encoded* encode_stolen(PyObject* value);
 
+// The same, but the short way or not at all: null without an error where that does not do. Runs no Python code.
+Encoded* encode_shortly(PyObject* value) noexcept;
+
 }  // namespace boc::py

@@ -53,7 +53,7 @@ def by_pool(pool):
     return clock.seconds, values
 
 
-def cpu(samples=3):
+def cpu(samples=9):
     """CPU-bound bodies: one and two workers against one and two processes of a pool."""
     expected = [cpu_body(CPU_STEPS)] * CPU_TASKS
     # The pools fork before there is any thread, and stay: their start is not what is measured.

@@ -31,6 +31,31 @@ TEST(homes, fixed_ones_run_only_at_home) {
   stop(s);
 }
 
+// Steps of many lengths, so that who waits for the next one lingers, falls asleep just then, or sleeps; what it waits for
+// comes as a behavior or as an errand.
+TEST(homes, handed_to_and_fro) {
+  homes::Backend backend;
+  Scheduler s(backend);
+  s.start(2);
+  const int n = check::times(4000);
+  std::atomic<int> steps{0};
+  std::function<void(Worker&)> step = [&](Worker&) {
+    const int i = steps.fetch_add(1);
+    if (i >= n) return;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(i % 7 * 10);
+    while (std::chrono::steady_clock::now() < end) cpu_relax();
+    const unsigned other = (i + 1) % 2;
+    if (i % 5 == 0) {
+      backend.post_errand(s.kept_worker(other), [&, other](Worker&) { post(s, fixed(other), step); });
+    } else {
+      post(s, fixed(other), step);
+    }
+  };
+  post(s, fixed(0), step);
+  check::until([&] { return steps.load() > n; });
+  stop(s);
+}
+
 TEST(homes, fixed_ones_wait_for_a_busy_home) {
   homes::Backend backend;
   Scheduler s(backend);

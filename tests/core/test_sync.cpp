@@ -40,11 +40,43 @@ TEST(sync, parker_remembers_one_permit) {
   CHECK(parker.park_for(1h));
 }
 
+// Lingering takes no permit, and the permit may come before, during or after it.
+TEST(sync, parker_lingers) {
+  Parker parker;
+  parker.linger(1ms);
+  CHECK(!parker.park_for(0ns));
+  parker.unpark();
+  parker.linger(1h);
+  CHECK(parker.park_for(0ns));
+  std::thread late([&] {
+    std::this_thread::sleep_for(5ms);
+    parker.unpark();
+  });
+  parker.linger(0ns);
+  parker.linger(1h);
+  CHECK(parker.park_for(0ns));
+  late.join();
+}
+
+// Whoever has seen the permit may destroy the parker, however it waited.
+TEST(sync, parker_ends_after_lingering) {
+  const int rounds = check::times(2000);
+  for (int i = 0; i < rounds; ++i) {
+    auto parker = std::make_unique<Parker>();
+    std::thread other([p = parker.get()] { p->unpark(); });
+    parker->linger(std::chrono::microseconds(i % 60));
+    parker->park();
+    parker.reset();
+    other.join();
+  }
+}
+
 TEST(sync, parker_ping_pong) {
   Parker ping, pong;
   const int rounds = check::times(5000);
   std::thread other([&] {
     for (int i = 0; i < rounds; ++i) {
+      if (i % 3) ping.linger(5us);
       ping.park();
       pong.unpark();
     }

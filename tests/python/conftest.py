@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 
@@ -69,6 +70,16 @@ def gate(new_gate: Callable[[], Gate]) -> Gate:
 def two_workers(stopped_runtime: None) -> None:
     """For tests in which one behavior waits for another to run beside it, whatever the number of CPUs."""
     bocpy.start(2)
+
+
+@pytest.fixture
+def pipe(stopped_runtime: None) -> Iterator[tuple[int, int]]:
+    """The reading and the writing end, for what behaviors and destructors tell; open until the runtime has stopped."""
+    ends = os.pipe()
+    yield ends
+    bocpy.wait(timeout=DEADLINE)
+    for end in ends:
+        os.close(end)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from boc_testing import DEADLINE, SHORT, Gate, caught
@@ -280,15 +280,6 @@ def test_refused_where_it_is_given(two_workers: None) -> None:
 
 
 # dropped where it lives ----------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def pipe() -> Iterator[tuple[int, int]]:
-    ends = os.pipe()
-    yield ends
-    wait(timeout=DEADLINE)
-    for end in ends:
-        os.close(end)
 
 
 def fill_loudly(cown, pipe, size):

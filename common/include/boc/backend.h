@@ -52,6 +52,9 @@ class Backend {
   // The last step before run(), left out if it is cancelled. False: it belongs elsewhere after all, and is dispatched
   // anew; place() must say so then, or it comes straight back.
   virtual bool enter(Worker&, Behavior&) noexcept { return true; }
+  // A worker sends a behavior, which holds its cowns, to the home of another one: the chance to have what lies here ready
+  // for the way, so that it need not be asked for. Must not run user code, nor take long.
+  virtual void sending(Worker&, Behavior&) noexcept {}
   // What others want of a worker between two behaviors or out of a sleep, in a period or not. Whoever posts an errand
   // calls Worker::nudge() after that. has_errands() is asked each time: one load, acquire if what it finds is more than
   // a flag.

@@ -101,27 +101,45 @@ class Parker {
  public:
   void park() {
     std::unique_lock lock(mutex_);
-    condition_.wait(lock, [this] { return permit_; });
-    permit_ = false;
+    condition_.wait(lock, [this] { return permitted(); });
+    permit_.store(false, relaxed);
   }
   // Returns false if the time ran out without a permit.
   bool park_for(std::chrono::nanoseconds time) {
     std::unique_lock lock(mutex_);
-    bool permitted = condition_.wait_for(lock, time, [this] { return permit_; });
-    permit_ = false;
-    return permitted;
+    const bool in_time = condition_.wait_for(lock, time, [this] { return permitted(); });
+    permit_.store(false, relaxed);
+    return in_time;
+  }
+  // Looks out for the permit, awake, for so long at most; park() takes it then. Going to sleep and being woken costs
+  // more than such a look if the permit comes soon.
+  void linger(std::chrono::nanoseconds time) noexcept {
+    const auto end = std::chrono::steady_clock::now() + time;
+    do {
+      for (int round = 0; round < 16; ++round) {
+        if (permitted()) {
+          // Whoever gives it may still hold the mutex for a moment: too short for park() to sleep on it.
+          spin_until([this] { return mutex_.try_lock(); });
+          mutex_.unlock();
+          return;
+        }
+        cpu_relax();
+      }
+    } while (std::chrono::steady_clock::now() < end);
   }
   void unpark() noexcept {
     // Notified under the mutex: the sleeper may destroy the parker as soon as it has seen the permit.
     std::lock_guard lock(mutex_);
-    permit_ = true;
+    permit_.store(true, relaxed);
     condition_.notify_one();
   }
 
  private:
+  bool permitted() const noexcept { return permit_.load(relaxed); }
+
   std::mutex mutex_;
   std::condition_variable condition_;
-  bool permit_ = false;
+  atomic<bool> permit_{false};  // changes under the mutex, which also orders what comes before and after it
 };
 
 }  // namespace boc

@@ -54,6 +54,10 @@ class Worker {
   static constexpr std::chrono::nanoseconds STUCK_AFTER = std::chrono::microseconds(200);
   static constexpr std::chrono::nanoseconds FIRST_PAUSE = std::chrono::microseconds(300);  // of who watches, and then
   static constexpr std::chrono::nanoseconds LAST_PAUSE = std::chrono::microseconds(2400);  // twice as long each time
+  // Workers that hand a value to and fro sleep for the time of one step. After a sleep that was as short the next one
+  // begins awake: a thread that sleeps takes some 10 us to wake up, and many times that where cores are shared.
+  static constexpr std::chrono::nanoseconds LINGER = std::chrono::microseconds(30);
+  static constexpr std::chrono::nanoseconds SHORT_SLEEP = std::chrono::microseconds(60);
   static constexpr uint64_t NOTHING_SEEN = ~uint64_t{0};
 
   // What a kept worker is to do (K2).
@@ -111,6 +115,7 @@ class Worker {
   bool alone_;             // there is no other worker to wake
   bool off_duty_ = false;  // a kept worker outside of work(): what is not fixed to it goes to the injector
   bool watching_ = false;  // P2
+  bool short_sleep_ = false;
   Behavior* next_ = nullptr;
   unsigned streak_ = 0;
   unsigned tick_ = 0;
