@@ -58,12 +58,21 @@ _LATER = {
     "wait": "_runtime",
 }
 
+# Internal names of the original bocpy that programs use, and what to do instead.
+_INTERNAL = {
+    "Behaviors": "was internal to the original bocpy and does not exist in this one (bocpy-dual): use start(), "
+    "quiesce() and wait(). docs/migrating-from-0.9.md has the list of differences"
+}
+
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         from ._install_check import version
 
         return version()
+    if name in _INTERNAL:
+        # Not an AttributeError: `from bocpy import ...` would put a message of its own in its place.
+        raise ImportError(f"bocpy.{name} {_INTERNAL[name]}")
     if name not in _LATER:
         raise AttributeError(f"module 'bocpy' has no attribute {name!r}")
     import importlib
