@@ -58,7 +58,7 @@ def start(
     if _bocpy._running():
         if initializer is not None:
             raise RuntimeError("the runtime is already running; call wait() before you start it with an initializer")
-        have = len(_bocpy._stats())
+        have = _bocpy._worker_count()
         if worker_count is not None and worker_count != have:
             raise RuntimeError(
                 f"the runtime is already running with {have} workers; call wait() before you start it with "

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import pytest
 from boc_testing import DEADLINE, SHORT, Gate, caught
-from bocpy import Cown, TransferError, hold, read, start, wait, when
+from bocpy import Cown, TransferError, hold, quiesce, read, start, wait, when
 from payload_testing import MOVING, Loud, LoudBytes, anchors, beside, counts, heard, here, live_apart
 
 #: For tests of when objects go.
@@ -389,3 +389,20 @@ def test_not_fetched_is_counted(two_workers: None, gate: Gate) -> None:
     after = counts()
     if MOVING:
         assert (after - before)["not_fetched"] <= 1 and (after - before)["resident_hits"] == 10
+
+
+def test_workers_of_an_earlier_start_are_counted_if_they_ran_something(gate: Gate) -> None:
+    start(3)
+    places = anchors(gate, 3)
+    wait()
+    start(1)
+    idle = quiesce(stats=True)
+    assert [worker["worker_index"] for worker in idle] == [0]
+    for anchor in places:
+        beside(anchor)(int).result()
+    stats = quiesce(stats=True)
+    assert [worker["worker_index"] for worker in stats] == ([0, 1, 2] if MOVING else [0])
+    assert [worker["executed"] for worker in stats] == ([1, 1, 1] if MOVING else [3])
+    with pytest.raises(RuntimeError, match="already running with 1 workers"):
+        start(3)
+    assert len(wait(stats=True)) == len(stats)
