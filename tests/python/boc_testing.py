@@ -10,6 +10,7 @@ import os
 import select
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import textwrap
 import threading
@@ -18,6 +19,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+
+#: Whether this build of CPython can do without its lock.
+FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 #: Seconds after which something that should have happened counts as hung. Never a measure of speed.
 DEADLINE = 20.0

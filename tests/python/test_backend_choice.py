@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-import sysconfig
 
 import bocpy
 import pytest
-from boc_testing import run_python
+from boc_testing import FREE_THREADED, run_python
 
 PROGRAM = """
 import sys
@@ -15,8 +14,6 @@ import bocpy
 print(bocpy.backend(), bocpy.when()(lambda: "ran").result())
 print(getattr(sys, "_is_gil_enabled", lambda: True)())
 """
-
-FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 
 def run_with(choice: str | None):

@@ -5,15 +5,12 @@ from __future__ import annotations
 import enum
 import functools
 import gc
-import sysconfig
 import weakref
 from pathlib import Path
 
 import pytest
-from boc_testing import Gate, run_in_namespace, run_threads
+from boc_testing import FREE_THREADED, Gate, run_in_namespace, run_threads
 from bocpy import Cown, quiesce, wait, when, whencall
-
-FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 
 class Color(enum.Enum):
