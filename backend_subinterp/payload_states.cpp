@@ -5,6 +5,7 @@
 #include "copy.h"
 #include "encoder.h"
 #include "immutable.h"
+#include "main_thread.h"
 #include "py_errors.h"
 #include "station.h"
 #include "subinterp_backend.h"
@@ -33,13 +34,9 @@ void refuse_rebuilding() {
   if (what) raise_transfer_error(what.get(), "It was pickled, but cannot be unpickled: see to its __reduce__");
 }
 
-// A behavior keeps its value in its interpreter; elsewhere it is encoded at once, so that errors appear where the value
-// is given.
-bool stays_here() noexcept {
-  return context().current != nullptr;
-}
-
-int install(MovingPayload& p, PyObject* stolen, PyObject** old) {
+// stays: in the interpreter of the behavior that has it. Elsewhere it is encoded at once, so that errors appear where the
+// value is given.
+int install(MovingPayload& p, PyObject* stolen, bool stays, PyObject** old) {
   Atom atom;
   if (to_atom(stolen, atom)) {
     Py_DECREF(stolen);
@@ -47,7 +44,7 @@ int install(MovingPayload& p, PyObject* stolen, PyObject** old) {
     become_inline(p, atom);
     return 0;
   }
-  if (stays_here()) {
+  if (stays) {
     *old = clear_state(p);
     become_resident(p, stolen);
     return 0;
@@ -108,13 +105,30 @@ Payload* SubinterpBackend::make_payload(PyObject* stolen) {
   p->atom.kind = Atom::kNothing;
   p->generation = generation;
   PyObject* old = nullptr;
-  if (install(*p, stolen, &old) == 0) return p;
+  // In main nothing may stay resident, but for what leave() looks after.
+  const bool stays = context().current && !home().main();
+  if (install(*p, stolen, stays, &old) == 0) return p;
   delete p;
   return nullptr;
 }
 
+Payload* SubinterpBackend::make_pinned(PyObject* stolen) {
+  Payload* payload = make_payload(Py_NewRef(Py_None));
+  if (!payload) {
+    Py_DECREF(stolen);
+    return nullptr;
+  }
+  payload->pinned = true;
+  become_resident(moving(*payload), stolen);
+  return payload;
+}
+
 int SubinterpBackend::put(Payload& payload, PyObject* stolen, PyObject** old) {
-  return install(moving(payload), stolen, old);
+  if (payload.pinned) {
+    *old = payload.replace(stolen);
+    return 0;
+  }
+  return install(moving(payload), stolen, context().current != nullptr, old);
 }
 
 // alone: the caller holds it to write; in the window after wait() several threads may look at once.
@@ -225,7 +239,7 @@ void SubinterpBackend::end_window() noexcept {
 
 int SubinterpBackend::end_hold(Payload& payload) {
   MovingPayload& p = moving(payload);
-  if (!p.resident_here()) return 0;
+  if (p.pinned || !p.resident_here()) return 0;
   forget_copies(p);
   if (encode_resident(p, false)) return 0;
   if (!PyErr_Occurred()) {
@@ -240,6 +254,7 @@ int SubinterpBackend::end_hold(Payload& payload) {
 PyObject* SubinterpBackend::copy_out(Payload& payload) {
   MovingPayload& p = moving(payload);
   if (p.in_line) return bring(p, false);
+  if (p.pinned) return Py_NewRef(p.value);
   if (p.resident_here()) return copy_value(p.value);
   return fresh_copy(p);
 }
@@ -295,9 +310,15 @@ void SubinterpBackend::destroy(Payload& payload) noexcept {
       if (error) failures().report(error.get(), p.origin);
     }
   }
+  PyObject* pinned = nullptr;
+  if (p.pinned) {
+    p.home->station->unlist_resident(p);
+    pinned = std::exchange(p.value, nullptr);
+  }
   PyObject* mine = clear_state(p);
   delete &p;
   Py_XDECREF(mine);
+  drop_on_main(pinned);
 }
 
 bool SubinterpBackend::drops_silently(const Cown& dead) noexcept {

@@ -6,6 +6,7 @@
 
 #include "boc/worker.h"
 #include "carry_bridge.h"
+#include "main_thread.h"
 #include "py_backend.h"
 #include "recipe.h"
 #include "site.h"
@@ -113,7 +114,8 @@ void Station::drop_listed() noexcept {
   {
     std::lock_guard guard(mutex_);
     dropped.swap(dropped_);
-    forgotten.swap(forgotten_);
+    // The functions in main are for pinned behaviors, which only its main thread runs.
+    if (worker_ || on_main_thread()) forgotten.swap(forgotten_);
   }
   if (dropped.empty() && forgotten.empty()) return;
   PyObject* raised = take_exception();

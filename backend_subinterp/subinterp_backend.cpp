@@ -1,6 +1,7 @@
 #include "subinterp_backend.h"
 
 #include "carried_behavior.h"
+#include "live_behavior.h"
 #include "station.h"
 #include "surroundings.h"
 
@@ -16,6 +17,10 @@ MovingPayload& payload_of(const Request& request) noexcept {
 
 CarriedBehavior& carried(PyBehavior& behavior) noexcept {
   return static_cast<CarriedBehavior&>(behavior);
+}
+
+LiveBehavior& live(PyBehavior& behavior) noexcept {
+  return static_cast<LiveBehavior&>(behavior);
 }
 
 std::span<Request> requests_of(const Behavior& behavior) noexcept {
@@ -114,22 +119,43 @@ void SubinterpBackend::after_park(Worker& worker) noexcept {
 
 PyBehavior* SubinterpBackend::make(CallPlan& plan, const Parameters& parameters, PyObject* const* extras,
                                    Py_ssize_t n) {
+  // It runs in the interpreter where it is scheduled: nothing of it need be carried.
+  if (home().main() && any_pinned(parameters)) return make_live(plan, parameters, extras, n);
   return make_carried(plan, parameters, extras, n);
 }
 
 void SubinterpBackend::clear_call(PyBehavior& behavior) noexcept {
-  clear_carried(carried(behavior));
+  behavior.live ? clear_live(live(behavior)) : clear_carried(carried(behavior));
 }
 
 void SubinterpBackend::let_go_call(PyBehavior& behavior) noexcept {
-  let_go_carried(carried(behavior));
+  behavior.live ? let_go_live(live(behavior)) : let_go_carried(carried(behavior));
 }
 
 PyObject* SubinterpBackend::invoke(PyBehavior& behavior) noexcept {
-  return call_carried(carried(behavior));
+  return behavior.live ? call_live(live(behavior)) : call_carried(carried(behavior));
 }
 
+namespace {
+
+// What a pinned behavior leaves in a cown of main's must be ready for the workers. What cannot be carried stays.
+void settle_in_main(MovingPayload& payload) noexcept {
+  if (payload.pinned || !payload.resident_here()) return;
+  forget_copies(payload);
+  if (encode_resident(payload, false)) return;
+  if (PyObject* error = take_exception()) Py_XSETREF(context().raised, error);  // Ctrl-C, which whoever pumps raises
+}
+
+}  // namespace
+
 void SubinterpBackend::leave(PyBehavior& behavior) noexcept {
+  if (behavior.lane == Lane::MAIN) {
+    for (const Request& r : behavior.acquired()) {
+      if (!r.reads()) settle_in_main(payload_of(r));
+    }
+    settle_in_main(moving(*behavior.result));
+    return;
+  }
   for (const Request& r : behavior.acquired()) {
     MovingPayload& p = payload_of(r);
     if (!r.reads() && p.resident_here()) p.weight = weigh(p.value);

@@ -60,6 +60,7 @@ class SubinterpBackend final : public PyBackend {
   PyBehavior* make(CallPlan& plan, const Parameters& parameters, PyObject* const* extras, Py_ssize_t n) override;
 
   Payload* make_payload(PyObject* stolen) override;
+  Payload* make_pinned(PyObject* stolen) override;
   PyObject* bring(Payload& payload, bool writes) override;
   int put(Payload& payload, PyObject* stolen, PyObject** old) override;
   PyObject* peek(Payload& payload) override;

@@ -5,6 +5,7 @@
 #include "copy.h"
 #include "immutable.h"
 #include "live_behavior.h"
+#include "main_thread.h"
 #include "site.h"
 
 namespace boc::py {
@@ -22,35 +23,6 @@ struct Attached {
 
 LiveBehavior& live(PyBehavior& b) noexcept {
   return static_cast<LiveBehavior&>(b);
-}
-
-// The behavior's parameter for one item, and its requests.
-PyObject* open_item(LiveBehavior& b, PyObject* item) {
-  PyObject* inner = inner_of(item);
-  if (is_cown_object(inner)) {
-    PyObject* given = nullptr;
-    return add_item(b, item, [&](PyObject* cown) { given = Py_NewRef(cown); }) < 0 ? nullptr : given;
-  }
-  Ref list(PySequence_List(inner));  // each behavior gets a list of its own
-  if (!list || add_item(b, item, [](PyObject*) {}) < 0) return nullptr;
-  return list.release();
-}
-
-int fill(LiveBehavior& b, CallPlan& plan, const Parameters& p, PyObject* const* extras, Py_ssize_t n) {
-  PyObject** cowns = b.args + 1 + (plan.self ? 1 : 0);
-  PyObject* self = nullptr;
-  if (take_captures(&plan, extras, n, &b.target, &self, cowns + p.count, cowns + p.count + n) < 0) return -1;
-  if (plan.self) b.args[1] = self;
-  for (Py_ssize_t i = 0; i < p.count; ++i) {
-    if (!(cowns[i] = open_item(b, p.items[i]))) return -1;
-  }
-  b.kwnames = Py_XNewRef(plan.kwnames);
-  b.positional = b.nargs - (plan.kwnames ? static_cast<uint32_t>(PyTuple_GET_SIZE(plan.kwnames)) : 0);
-  if (plan.info) {
-    b.code = Py_NewRef(PyFunction_GET_CODE(plan.function));
-    b.site = site_of(plan.info, b.code);
-  }
-  return 0;
 }
 
 }  // namespace
@@ -100,33 +72,19 @@ bool ThreadBackend::drops_silently(const Cown& dead) noexcept {
 }
 
 PyBehavior* ThreadBackend::make(CallPlan& plan, const Parameters& p, PyObject* const* extras, Py_ssize_t n) {
-  const auto nargs = static_cast<size_t>((plan.self ? 1 : 0) + p.count + n + plan.captures);
-  // args[0] and the first of the others: args[1] is part of the struct.
-  auto* b = allocate_behavior<LiveBehavior>(nargs * sizeof(PyObject*), p.requests);
-  if (!b) return nullptr;
-  b->nargs = static_cast<uint32_t>(nargs);
-  for (size_t i = 0; i <= nargs; ++i) b->args[i] = nullptr;
-  if (fill(*b, plan, p, extras, n) == 0) return b;
-  PyObject* raised = take_exception();
-  unmake(*b);
-  raise_exception(raised);
-  return nullptr;
+  return make_live(plan, p, extras, n);
 }
 
 void ThreadBackend::clear_call(PyBehavior& behavior) noexcept {
-  LiveBehavior& b = live(behavior);
-  for (uint32_t i = 1; i <= b.nargs; ++i) Py_CLEAR(b.args[i]);
-  Py_CLEAR(b.target);
-  Py_CLEAR(b.kwnames);
+  clear_live(live(behavior));
 }
 
 void ThreadBackend::let_go_call(PyBehavior& behavior) noexcept {
-  Py_CLEAR(live(behavior).code);
+  let_go_live(live(behavior));
 }
 
 PyObject* ThreadBackend::invoke(PyBehavior& behavior) noexcept {
-  LiveBehavior& b = live(behavior);
-  return PyObject_Vectorcall(b.target, b.args + 1, b.positional | PY_VECTORCALL_ARGUMENTS_OFFSET, b.kwnames);
+  return call_live(live(behavior));
 }
 
 Payload* ThreadBackend::make_payload(PyObject* stolen) {
@@ -134,6 +92,12 @@ Payload* ThreadBackend::make_payload(PyObject* stolen) {
   if (block) return new (block) LivePayload(stolen, &home(), generation);
   Py_DECREF(stolen);
   return nullptr;
+}
+
+Payload* ThreadBackend::make_pinned(PyObject* stolen) {
+  Payload* payload = make_payload(stolen);
+  if (payload) payload->pinned = true;
+  return payload;
 }
 
 PyObject* ThreadBackend::bring(Payload& payload, bool) {
@@ -150,7 +114,7 @@ PyObject* ThreadBackend::peek(Payload& payload) {
 }
 
 PyObject* ThreadBackend::copy_out(Payload& payload) {
-  return copy_value(payload.value);
+  return payload.pinned ? Py_NewRef(payload.value) : copy_value(payload.value);
 }
 
 bool ThreadBackend::owns(Payload& payload, PyObject* value) noexcept {
@@ -171,8 +135,14 @@ void ThreadBackend::name_cancelled(Payload& payload, PyObject* error, Mutex& loc
 
 void ThreadBackend::destroy(Payload& payload) noexcept {
   if (failures().drop(payload)) failures().report(payload.value, payload.origin);
-  Py_DECREF(payload.value);
+  PyObject* value = payload.value;
+  const bool pinned = payload.pinned;
   delete static_cast<LivePayload*>(&payload);
+  if (pinned) {
+    drop_on_main(value);
+  } else {
+    Py_DECREF(value);
+  }
 }
 
 void ThreadBackend::store_error(Payload& result, PyObject* stolen) noexcept {

@@ -18,6 +18,7 @@ class ThreadBackend final : public PyBackend {
   int set_initializer(PyObject* callable) override;
 
   Payload* make_payload(PyObject* stolen) override;
+  Payload* make_pinned(PyObject* stolen) override;
   PyObject* bring(Payload& payload, bool writes) override;
   int put(Payload& payload, PyObject* stolen, PyObject** old) override;
   PyObject* peek(Payload& payload) override;

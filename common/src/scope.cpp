@@ -45,23 +45,28 @@ bool Scope::cancelled() const noexcept {
   return false;
 }
 
-bool Scope::wait_for(std::chrono::nanoseconds slice) {
+bool Scope::wait_for(std::chrono::nanoseconds slice, bool (*other_work)(void*), void* argument) {
   if (idle()) return true;
   std::unique_lock lock(mutex_);
   sleepers_.fetch_add(1, seq_cst);  // announced before the count is looked at again: no wake-up is lost
   const uint64_t falls = falls_;
   const uint64_t nudges = nudges_;
-  if (!idle()) wake_.wait_for(lock, slice, [&] { return falls_ != falls || nudges_ != nudges; });
+  // Asked under the mutex that nudge() takes: either the work is seen here, or the nudge wakes this thread.
+  if (!idle() && !(other_work && other_work(argument))) {
+    wake_.wait_for(lock, slice, [&] { return falls_ != falls || nudges_ != nudges; });
+  }
   sleepers_.fetch_sub(1, relaxed);
   return falls_ != falls || idle();
 }
 
+void Scope::nudge() noexcept {
+  std::lock_guard lock(mutex_);
+  ++nudges_;
+  wake_.notify_all();
+}
+
 void Scope::nudge_all() noexcept {
-  for (Scope* s = this; s; s = s->parent_) {
-    std::lock_guard lock(s->mutex_);
-    ++s->nudges_;
-    s->wake_.notify_all();
-  }
+  for (Scope* s = this; s; s = s->parent_) s->nudge();
 }
 
 void Scope::listen(Listener on_idle, Listener on_gone, void* argument) noexcept {

@@ -34,6 +34,10 @@ struct Context {
   Cown* undropped = nullptr;  // cowns inside a cown that is being dropped
   bool dropping = false;
   unsigned carrying = 0;  // a value is being copied or encoded: user code in there must not wait
+  // Of the context in which the main thread runs pinned behaviors: what the last one raised (strong, or null), and whether
+  // whoever pumps raises every error then, or only those that are no Exception.
+  PyObject* raised = nullptr;
+  bool raises_all = false;
 
   Held* find(const Payload* payload) noexcept {
     for (Held& h : held) {

@@ -31,8 +31,25 @@ T* allocate_behavior(size_t tail, size_t requests) noexcept {
   return b;
 }
 
-// Adds a request for the cown behind the handle. -1 with an error if it cannot be scheduled on.
+// Adds a request for the cown behind the handle; a pinned one makes the behavior pinned. -1 with an error if it cannot be
+// scheduled on.
 int add_request(PyBehavior& behavior, PyObject* cown, uint32_t flags);
+
+// Is one of them pinned? Cheap as long as the program has made no pinned cown.
+inline bool any_pinned(const Parameters& p) noexcept {
+  if (!pinned_cowns_exist.load(relaxed)) return false;
+  for (Py_ssize_t i = 0; i < p.count; ++i) {
+    PyObject* inner = inner_of(p.items[i]);
+    if (is_cown_object(inner)) {
+      if (payload_of(inner)->pinned) return true;
+      continue;
+    }
+    for (Py_ssize_t j = 0; j < PyTuple_GET_SIZE(inner); ++j) {
+      if (payload_of(PyTuple_GET_ITEM(inner, j))->pinned) return true;
+    }
+  }
+  return false;
+}
 
 // Adds the requests of one parameter's item and calls `each(handle)` for each of its cowns; -1 with an error.
 template <class F>

@@ -21,6 +21,8 @@ struct Site;
 //   U2  failed without looked: the failure is listed in Failures until somebody looks, or it is reported.
 //   U3  value is an object of `home`'s interpreter and is touched only there. Null: the value is not resident (the
 //       sub-interpreter backend's inline and encoded states); never null on the threads backend.
+//   P4  pinned: value is an object of the main interpreter, never null, and only the main thread touches it and drops it
+//       (drop_on_main); no behavior that holds the cown runs anywhere else.
 struct Payload : Cown {
   PyObject* value;                // strong
   Home* home;                     // where value lives
@@ -33,6 +35,7 @@ struct Payload : Cown {
   atomic<bool> looked{false};
   atomic<bool> cancelled{false};   // failed, and the CancelledError is made when somebody looks; value: None until then
   atomic<bool> registered{false};  // has been pickled: known to the registry of live cowns
+  bool pinned = false;             // P4; set when it is made
 
 #ifdef Py_GIL_DISABLED
   Mutex value_mutex;  // makes peek() and replace() one step each; elsewhere the GIL does
@@ -61,6 +64,9 @@ struct Payload : Cown {
 #endif
 };
 
+// Set with the first pinned cown of the process; a thread that has a handle of one finds it set.
+extern atomic<bool> pinned_cowns_exist;
+
 // For who found the cown in a table (C4): a reference, unless its last one is just going.
 inline bool ref_if_alive(Payload& payload) noexcept {
   uint32_t refs = payload.refs.load(relaxed);
@@ -76,6 +82,7 @@ struct PyBehavior : Behavior {
   Site* site = nullptr;       // where it was written; kept alive by the backend's part. May be null
   uint32_t bytes = 0;         // of its block
   bool native = false;        // a NativeBehavior
+  bool live = false;          // a LiveBehavior
 };
 
 // A body of our own instead of a Python function: the behavior behind a scope's `done`.

@@ -11,6 +11,7 @@
 namespace boc::py {
 
 uint32_t generation = 0;
+atomic<bool> pinned_cowns_exist{false};
 
 namespace {
 
@@ -75,22 +76,36 @@ void PyBackend::breathe(Worker&) noexcept {
 #endif
 }
 
+namespace {
+
+// A pinned behavior has failed: whoever pumps is told. True: the error will rise there, so somebody sees it.
+bool tell_pump(Context& here, PyObject* error) noexcept {
+  Py_XSETREF(here.raised, Py_NewRef(error));
+  return here.raises_all || !PyErr_GivenExceptionMatches(error, PyExc_Exception);
+}
+
+}  // namespace
+
 void PyBackend::fail(PyBehavior& b, PyObject* error) noexcept {
   Payload& result = *b.result;
+  const bool rises = b.lane == Lane::MAIN && tell_pump(context(), error);
   store_error(result, error);
   result.failed.store(true, relaxed);
   keep_site(b.site);
   result.origin = b.site;
-  try {
-    failures_.add(result);
-  } catch (const std::bad_alloc&) {
-    result.looked.store(true, relaxed);  // no memory to remember it: it can still be looked at
-  }
+  if (rises) {
+    result.looked.store(true, relaxed);
+  } else
+    try {
+      failures_.add(result);
+    } catch (const std::bad_alloc&) {
+      result.looked.store(true, relaxed);  // no memory to remember it: it can still be looked at
+    }
   if (on_failure && b.scope) on_failure(*b.scope, result);
 }
 
 void PyBackend::store(PyBehavior& b, PyObject* value) noexcept {
-  if (value && !goes_as_is(value) && is_payload_of_another(b, value, b.result)) {
+  if (value && !goes_as_is(value) && is_payload_of_another(b, value, b.result, true)) {
     PyObject* copy = copy_value(value);
     Py_DECREF(value);
     value = copy;
@@ -202,7 +217,7 @@ int check_generation(const Payload* payload) {
 }
 
 PyObject* wrap_payload(Payload* stolen) {
-  PyTypeObject* type = home().cown_type;
+  PyTypeObject* type = stolen->pinned ? home().pinned_type : home().cown_type;
   PyObject* self = type->tp_alloc(type, 0);
   if (self) {
     reinterpret_cast<CownObject*>(self)->payload = stolen;
@@ -222,22 +237,25 @@ int add_request(PyBehavior& b, PyObject* cown, uint32_t flags) {
                     "scheduled on when that `with batch()` block has ended");
     return -1;
   }
+  if (payload->pinned) b.lane = Lane::MAIN;
   new (b.requests + b.request_count++) Request(payload, &b, flags);
   return 0;
 }
 
-bool is_payload_of_another(PyBehavior& b, PyObject* value, const Payload* except) noexcept {
+bool is_payload_of_another(PyBehavior& b, PyObject* value, const Payload* except, bool pinned_too) noexcept {
   for (Request& r : b.acquired()) {
     auto* payload = static_cast<Payload*>(r.cown);
-    if (payload != except && backend().owns(*payload, value)) return true;
+    if (payload == except || (payload->pinned && !pinned_too)) continue;
+    if (backend().owns(*payload, value)) return true;
   }
   return false;
 }
 
-PyObject* given_away(PyObject* value, const Payload* receiver) {
+PyObject* given_away(PyObject* value, const Payload* receiver, bool pinned) {
   PyBehavior* current = context().current;
-  if (current && !goes_as_is(value) && is_payload_of_another(*current, value, receiver)) return copy_value(value);
-  return Py_NewRef(value);
+  // Pinned cowns may share an object: whatever uses it runs on the main thread.
+  const bool copied = current && !goes_as_is(value) && is_payload_of_another(*current, value, receiver, !pinned);
+  return copied ? copy_value(value) : Py_NewRef(value);
 }
 
 }  // namespace boc::py

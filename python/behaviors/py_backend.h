@@ -41,6 +41,8 @@ class PyBackend : public Backend {
 
   // A cown's payload with one reference. The value is stolen either way. Null with an error.
   virtual Payload* make_payload(PyObject* stolen) = 0;
+  // The same for a pinned one (P4); on the main thread.
+  virtual Payload* make_pinned(PyObject* stolen) = 0;
   // The slow part of value_of().
   virtual PyObject* bring(Payload& payload, bool writes) = 0;
   // Replaces the value; -1 with an error, and the old value stays. Steals either way. *old gets an old value that is
@@ -122,10 +124,10 @@ inline PyObject* value_of(Payload& payload, bool writes) {
 }
 
 // True if the behavior holds a cown, other than `except`, whose value is `value`.
-bool is_payload_of_another(PyBehavior& behavior, PyObject* value, const Payload* except) noexcept;
+bool is_payload_of_another(PyBehavior& behavior, PyObject* value, const Payload* except, bool pinned_too) noexcept;
 
 // `value` as a cown may take it over from the current behavior: a new reference, a copy if it is the payload of
-// another cown that the behavior holds. Null with an error.
-PyObject* given_away(PyObject* value, const Payload* receiver);
+// another cown that the behavior holds. `pinned`: the receiver, which may not exist yet, is. Null with an error.
+PyObject* given_away(PyObject* value, const Payload* receiver, bool pinned);
 
 }  // namespace boc::py

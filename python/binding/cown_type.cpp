@@ -7,6 +7,8 @@
 
 #include "copy.h"
 #include "immutable.h"
+#include "main_thread.h"
+#include "pinned_type.h"
 #include "runtime.h"
 #include "site.h"
 #include "turns.h"
@@ -42,7 +44,7 @@ PyObject* cown_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   } else if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:Cown", const_cast<char**>(names), &value)) {
     return nullptr;
   }
-  PyObject* given = given_away(value, nullptr);
+  PyObject* given = given_away(value, nullptr, false);
   if (!given) return nullptr;
   PyObject* self = type->tp_alloc(type, 0);
   if (!self) {
@@ -65,18 +67,24 @@ void cown_dealloc(PyObject* self) {
   if (payload && payload->unref()) backend().drop(payload);
 }
 
+// The value belongs to this handle alone if there is no other and nothing is queued: then it may be garbage together
+// with it. The collector runs with all other threads stopped or without the lock. What is pinned is garbage on the main
+// thread only: it must not be finalized anywhere else.
+bool owns_value(Payload* payload) noexcept {
+  return payload && payload->refs.load(acquire) == 1 && payload->resident_here() &&
+         (!payload->pinned || on_main_thread());
+}
+
 int cown_traverse(PyObject* self, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(self));
   Payload* payload = self_of(self)->payload;
-  // The value belongs to this handle alone if there is no other and nothing is queued: then it may be garbage
-  // together with it. The collector runs with all other threads stopped or without the lock.
-  if (payload && payload->refs.load(acquire) == 1 && payload->resident_here()) Py_VISIT(payload->value);
+  if (owns_value(payload)) Py_VISIT(payload->value);
   return 0;
 }
 
 int cown_clear(PyObject* self) {
   Payload* payload = self_of(self)->payload;
-  if (payload && payload->refs.load(acquire) == 1 && payload->resident_here() && !payload->failed.load(relaxed)) {
+  if (owns_value(payload) && !payload->failed.load(relaxed)) {
     Py_DECREF(payload->replace(Py_NewRef(Py_None)));
   }
   return 0;
@@ -127,7 +135,7 @@ int cown_set_value(PyObject* self, PyObject* value, void*) {
   Ref old;  // dropped last, when the cown is free again
   {
     Writing writing(payload);
-    PyObject* given = writing.allowed() ? given_away(value, payload) : nullptr;
+    PyObject* given = writing.allowed() ? given_away(value, payload, payload->pinned) : nullptr;
     if (!given) return -1;
     const bool failed = payload->failed.load(relaxed);
     if (failed) runtime().failures().look(*payload);
@@ -217,7 +225,9 @@ PyObject* cown_compare(PyObject* a, PyObject* b, int op) {
 
 PyObject* cown_unwrap(PyObject* self, PyObject*) {
   Payload* payload = payload_of(self);
-  if (check_generation(payload) < 0) return nullptr;
+  if (check_generation(payload) < 0 || (payload->pinned && refuse_off_main("unwrap() of a pinned cown") < 0)) {
+    return nullptr;
+  }
   return unwrap_cown(payload);
 }
 
@@ -313,6 +323,7 @@ PyType_Spec cown_spec = {"bocpy.Cown", sizeof(CownObject), 0,
 }  // namespace
 
 Access access_to(Payload* payload) {
+  if (payload->pinned) return access_to_pinned(payload);
   Context& c = context();
   if (c.current) {
     Request* r = c.current->find(payload);

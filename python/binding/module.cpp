@@ -3,6 +3,8 @@
 #include "batch_type.h"
 #include "cown_type.h"
 #include "hold_type.h"
+#include "pinned_type.h"
+#include "pump.h"
 #include "read_type.h"
 #include "runtime.h"
 #include "scope_type.h"
@@ -16,12 +18,13 @@ int exec_module(PyObject* module) {
   PyObject* globals = PyModule_GetDict(module);
   home().breath = PyRun_String("lambda: None", Py_eval_input, globals, globals);
   if (!home().breath) return -1;
-  if (add_cown_type(module) < 0 || add_read_type(module) < 0 || add_when_type(module) < 0 ||
-      add_hold_type(module) < 0 || add_batch_type(module) < 0 || add_scope_type(module) < 0) {
+  if (add_cown_type(module) < 0 || add_pinned_type(module) < 0 || add_read_type(module) < 0 ||
+      add_when_type(module) < 0 || add_hold_type(module) < 0 || add_batch_type(module) < 0 ||
+      add_scope_type(module) < 0) {
     return -1;
   }
   if (PyModule_AddFunctions(module, when_methods) < 0 || PyModule_AddFunctions(module, runtime_methods) < 0) return -1;
-  if (add_backend_functions(module) < 0) return -1;
+  if (PyModule_AddFunctions(module, pump_methods) < 0 || add_backend_functions(module) < 0) return -1;
   for (const char* name : {"when", "whencall"}) {
     Ref function(PyObject_GetAttrString(module, name));
     if (!function) return -1;

@@ -8,6 +8,7 @@
 #include "backend_choice.h"
 #include "code_info.h"
 #include "left_behind.h"
+#include "main_thread.h"
 #include "py_errors.h"
 #include "scope_object.h"
 #include "site.h"
@@ -16,11 +17,6 @@ namespace boc::py {
 namespace {
 
 Runtime* the_runtime = nullptr;
-unsigned long main_thread = 0;
-
-bool on_main_thread() noexcept {
-  return PyThread_get_thread_ident() == main_thread;
-}
 
 }  // namespace
 
@@ -44,13 +40,14 @@ void make_runtime(bool sub_interpreters) {
   chosen.on_left_open = end_open;
   set_backend(chosen);
   the_runtime = new Runtime(chosen);
-  main_thread = PyThread_get_thread_ident();
 }
 
-// _choose(name): once, at import, before anything else.
+// _choose(sub_interpreters, ident of the main thread): once, at import, before anything else.
 PyObject* py_choose(PyObject*, PyObject* args) {
   int sub_interpreters;
-  if (!PyArg_ParseTuple(args, "p", &sub_interpreters)) return nullptr;
+  unsigned long main_thread;
+  if (!PyArg_ParseTuple(args, "pk", &sub_interpreters, &main_thread)) return nullptr;
+  set_main_thread(main_thread);
   make_runtime(sub_interpreters != 0);
   Py_RETURN_NONE;
 }
@@ -147,7 +144,7 @@ double parse_timeout(PyObject* timeout) {
 
 std::chrono::nanoseconds sleep_slice(double deadline) noexcept {
   double slice = 1.0;
-  if (on_main_thread()) slice = 0.05;
+  if (on_main_thread()) slice = main_slice();
   if (!context().held.empty()) slice = 0.01;
   double left = deadline - monotonic_now();
   if (left < slice) slice = left > 0 ? left : 0;
@@ -155,7 +152,9 @@ std::chrono::nanoseconds sleep_slice(double deadline) noexcept {
 }
 
 int look_around() {
-  return on_main_thread() ? PyErr_CheckSignals() : 0;
+  if (!on_main_thread()) return 0;
+  run_main_drops();
+  return PyErr_CheckSignals();
 }
 
 namespace {
@@ -175,8 +174,10 @@ bool waits_for_itself(Scope& scope) {
 
 int wait_idle(Scope& scope, double deadline, const char* what) {
   if (context().carrying) return refuse_in_behavior(what);
+  MainWait main_wait([](void* nudged) noexcept { static_cast<Scope*>(nudged)->nudge(); }, &scope);
   for (;;) {
     end_left_behind();
+    if (main_wait.run_until([&] { return scope.idle(); }, deadline) < 0) return -1;
     // Cancelled: what has not begun is dropped sometime; only what runs is worth waiting for.
     if (scope.cancelled() && !runtime().scheduler().runs_in(scope)) return 1;
     if (waits_for_itself(scope)) {
@@ -189,7 +190,7 @@ int wait_idle(Scope& scope, double deadline, const char* what) {
     bool idle;
     {
       Detached detached;
-      idle = scope.wait_for(sleep_slice(deadline));
+      idle = scope.wait_for(sleep_slice(deadline), MainWait::has_work, &main_wait);
     }
     if (look_around() < 0) return -1;
     if (idle) return backend().run_main_errands() < 0 ? -1 : 1;
@@ -366,6 +367,8 @@ PyObject* py_after_fork(PyObject*, PyObject* in_child) {
   c.scopes.clear();
   c.running.store(nullptr, relaxed);
   c.dead = nullptr;
+  set_main_thread(PyThread_get_thread_ident());
+  main_drops_after_fork();
   sites_after_fork();
   left_behind_after_fork();
   homes_after_fork();

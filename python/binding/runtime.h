@@ -5,15 +5,17 @@
 #include <mutex>
 
 #include "boc/scheduler.h"
+#include "pump.h"
 #include "py_backend.h"
 
 namespace boc::py {
 
 class Runtime {
  public:
-  explicit Runtime(PyBackend& backend) : backend_(backend), scheduler_(backend) {}
+  explicit Runtime(PyBackend& backend) : backend_(backend), scheduler_(backend), pump_(scheduler_) {}
 
   Scheduler& scheduler() noexcept { return scheduler_; }
+  Pump& pump() noexcept { return pump_; }
   Failures& failures() noexcept { return backend_.failures(); }
 
   // What is to be said before workers start; may run Python code. 0, or -1 with an error.
@@ -49,6 +51,7 @@ class Runtime {
 
   PyBackend& backend_;
   Scheduler scheduler_;
+  Pump pump_;
   std::mutex lifecycle_;  // H2; taken only while detached
   unsigned configured_ = 1;
   atomic<bool> open_{false};
@@ -70,13 +73,12 @@ extern PyMethodDef runtime_methods[];
 // Sleeps until nothing is pending in `scope`; `deadline` in seconds of the monotonic clock, infinity for none.
 // 1: idle, 0: the time is over, -1: an error (Ctrl-C, or this thread would wait for itself).
 int wait_idle(Scope& scope, double deadline, const char* what);
-double monotonic_now() noexcept;
 constexpr double FOREVER = std::numeric_limits<double>::infinity();
 // A `timeout` argument in seconds: None is FOREVER, below 0 is 0. -1 with an error.
 double parse_timeout(PyObject* timeout);
 // Longest sleep of this thread in one go: the main thread must see signals, a holder must see who queues behind it.
 std::chrono::nanoseconds sleep_slice(double deadline) noexcept;
-// After each slice: signals. 0, or -1 with an error.
+// After each slice, on the main thread: signals, and objects that others have left to it. 0, or -1 with an error.
 int look_around();
 
 // Detaches this thread from Python for the length of a block: nothing of ours waits while it keeps others out.

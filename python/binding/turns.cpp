@@ -50,32 +50,36 @@ void abandon(Turn& turn) noexcept {
   if (!runtime().scheduler().abandon(turn)) runtime().scheduler().finish(nullptr, turn);
 }
 
-// Until the scheduled turn holds its cowns. 0, or -1 with an error; the turn is abandoned then.
-int await_turn(Turn& turn, double timeout, const char* what) {
+// Until the scheduled turn holds its cowns. 0, or -1 with an error; the turn is to be abandoned then.
+int sleep_until_ready(Turn& turn, double timeout, const char* what) {
   const double deadline = monotonic_now() + timeout;
+  MainWait main_wait([](void* waiter) noexcept { static_cast<Waiter*>(waiter)->nudge(); }, &turn.turn);
   while (!turn.turn.ready()) {
     end_left_behind();
+    if (main_wait.run_until([&] { return turn.turn.ready(); }, deadline) < 0) return -1;
     if (waits_for_own_hold(turn)) {
       PyErr_Format(PyExc_RuntimeError,
                    "%s would wait for itself: the cown waits for a behavior that is queued behind a cown held by this "
                    "thread. Release that first (leave its `with` block)",
                    what);
-      abandon(turn);
       return -1;
     }
-    bool ready;
-    {
+    bool ready = turn.turn.ready();
+    if (!ready && !main_wait.work()) {
       Detached detached;
       ready = turn.turn.wait_for(sleep_slice(deadline));
     }
-    if (look_around() < 0) {
-      abandon(turn);
-      return -1;
-    }
-    if (!ready && monotonic_now() >= deadline) {
-      abandon(turn);
-      return raise_timeout(what, timeout);
-    }
+    if (look_around() < 0) return -1;
+    if (!ready && monotonic_now() >= deadline) return raise_timeout(what, timeout);
+  }
+  return 0;
+}
+
+// The same; on an error the turn is gone.
+int await_turn(Turn& turn, double timeout, const char* what) {
+  if (sleep_until_ready(turn, timeout, what) < 0) {
+    abandon(turn);
+    return -1;
   }
   if (backend().run_main_errands() == 0) return 0;
   runtime().scheduler().finish(nullptr, turn);
@@ -123,6 +127,7 @@ int hold_free(const Claim& claim) {
 int check_usable(Payload* payload, const char* what) {
   end_left_behind();
   if (check_generation(payload) < 0 || refuse_in_behavior(what) < 0) return -1;
+  if (payload->pinned && refuse_off_main(what) < 0) return -1;
   if (payload->batch.load(relaxed)) {
     PyErr_Format(PyExc_RuntimeError,
                  "%s on the result of a behavior whose batch is still open would wait for ever: it is scheduled when "
@@ -280,7 +285,7 @@ PyObject* unwrap_cown(Payload* payload) {
   if (c.current) {
     Request* r = c.current->find(payload);
     if (r && !r->reads()) return take_value(payload);
-    if (!r) {
+    if (!r && !payload->pinned) {
       access_to(payload);  // says why not
       return nullptr;
     }

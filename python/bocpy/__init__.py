@@ -15,7 +15,7 @@ A :class:`Cown` owns a value. ``@when(a, b)`` schedules a function that runs onc
 from __future__ import annotations
 
 from . import _bocpy
-from ._bocpy import Cown, batch, hold, read, scope, when, whencall
+from ._bocpy import Cown, PinnedCown, batch, hold, read, scope, when, whencall
 
 TYPE_CHECKING = False  # importing typing takes longer than all the rest; type checkers know the name
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ._config import WORKER_COUNT, backend
     from ._errors import CancelledError, TransferError
+    from ._pump import PumpResult, pump, set_pump_notify, set_pump_watchdog, set_wait_pump_poll
     from ._runtime import WaitResult, quiesce, start, wait
 
     __version__: str
@@ -31,15 +32,21 @@ __all__ = [
     "WORKER_COUNT",
     "CancelledError",
     "Cown",
+    "PinnedCown",
+    "PumpResult",
     "TransferError",
     "WaitResult",
     "__version__",
     "backend",
     "batch",
     "hold",
+    "pump",
     "quiesce",
     "read",
     "scope",
+    "set_pump_notify",
+    "set_pump_watchdog",
+    "set_wait_pump_poll",
     "start",
     "wait",
     "when",
@@ -52,8 +59,13 @@ _LATER = {
     "backend": "_config",
     "CancelledError": "_errors",
     "TransferError": "_errors",
+    "PumpResult": "_pump",
     "WaitResult": "_runtime",
+    "pump": "_pump",
     "quiesce": "_runtime",
+    "set_pump_notify": "_pump",
+    "set_pump_watchdog": "_pump",
+    "set_wait_pump_poll": "_pump",
     "start": "_runtime",
     "wait": "_runtime",
 }

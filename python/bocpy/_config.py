@@ -72,7 +72,9 @@ _in_main = _bocpy._home_index() == 0
 BACKEND = choose_backend(os.environ.get("BOCPY_BACKEND")) if _in_main else "subinterp"
 WORKER_COUNT = count_workers(os.environ.get("BOCPY_WORKERS"))
 if _in_main:
-    _bocpy._choose(BACKEND == "subinterp")
+    import threading  # not in workers, which need not have it
+
+    _bocpy._choose(BACKEND == "subinterp", threading.main_thread().ident or 0)
     _bocpy._configure(WORKER_COUNT)
 
 

@@ -23,7 +23,7 @@ _ATOMS = (type(None), bool, int, float, complex, str, bytes)
 def _search(value: Any, depth: int, left: list[int]) -> bool | None:
     """True: a cown, or a container with one; False: none in it; None: something that stays with its interpreter."""
     kind = type(value)
-    if kind is _bocpy.Cown:
+    if kind is _bocpy.Cown or kind is _bocpy.PinnedCown:
         return True
     if kind in _ATOMS:
         return False

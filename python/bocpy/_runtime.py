@@ -192,6 +192,7 @@ _interrupted_at_end = False  # Ctrl-C while the program was draining
 def _drain(*, last: bool) -> None:
     """Run everything scheduled to its end when the program ends, as concurrent.futures does."""
     global _interrupted_at_end
+    _bocpy._listen(False)  # the main thread runs what is pinned by itself now
     _bocpy._release_all()
     interrupted = _interrupted_at_end or _ended_by_interrupt()
     if interrupted:
@@ -211,6 +212,9 @@ def _drain(*, last: bool) -> None:
         except RuntimeError:
             # An exit handler has taken a cown that something waits for.
             _bocpy._release_all()
+        except BaseException:
+            # What a pinned behavior has raised (SystemExit, say). The others have still to run.
+            sys.excepthook(*sys.exc_info())
 
 
 def _ended_by_interrupt() -> bool:

@@ -24,7 +24,7 @@ struct Pending {
 // Takes values as they are where that is right and copies the rest together, with one memo.
 class Taker {
  public:
-  explicit Taker(CallPlan* plan) : plan_(plan) {}
+  Taker(CallPlan* plan, Taking how) : plan_(plan), references_(how == Taking::REFERENCES) {}
   Taker(const Taker&) = delete;
   Taker& operator=(const Taker&) = delete;
   ~Taker() {
@@ -33,7 +33,7 @@ class Taker {
 
   // *out gets a new reference to `value`, now or in copy_rest(). Steals `value`.
   bool take(PyObject* value, PyObject** out, CaptureKind kind, Py_ssize_t index) {
-    if (goes_as_is(value)) {
+    if (references_ || goes_as_is(value)) {
       *out = value;
       return true;
     }
@@ -48,11 +48,13 @@ class Taker {
     }
   }
 
+  bool references() const noexcept { return references_; }
   bool nothing_to_copy() const noexcept { return pending_.empty(); }
   int copy_rest();
 
  private:
   CallPlan* plan_;
+  const bool references_;
   std::vector<Pending> pending_;
 };
 
@@ -103,7 +105,8 @@ int take_bound(Taker& taker, CallPlan* plan, PyObject** target) {
   for (Py_ssize_t i = 0; i < bindings.cells(); ++i) {
     PyObject** cell = bindings.cell(i);
     if (!*cell || goes_as_is(*cell)) continue;
-    bindings.set_copied();
+    bindings.for_one_behavior();  // a copy is its own, and a reference must not outlive it
+    if (taker.references()) continue;
     if (!taker.take(*cell, cell, CaptureKind::VARIABLE, i)) return -1;
   }
   if (!taker.nothing_to_copy() && taker.copy_rest() < 0) return -1;
@@ -113,13 +116,13 @@ int take_bound(Taker& taker, CallPlan* plan, PyObject** target) {
 
 }  // namespace
 
-int take_captures(CallPlan* plan, PyObject* const* extras, Py_ssize_t n, PyObject** target, PyObject** self_out,
-                  PyObject** extras_out, PyObject** slots) {
+int take_captures(CallPlan* plan, Taking how, PyObject* const* extras, Py_ssize_t n, PyObject** target,
+                  PyObject** self_out, PyObject** extras_out, PyObject** slots) {
   *target = *self_out = nullptr;
   for (Py_ssize_t i = 0; i < n; ++i) extras_out[i] = nullptr;
   for (Py_ssize_t i = 0; i < plan->captures; ++i) slots[i] = nullptr;
 
-  Taker taker(plan);
+  Taker taker(plan, how);
   int failed = take_values(taker, plan, extras, n, target, self_out, extras_out, slots);
   if (!failed) {
     if (plan->info && needs_bindings(plan)) {

@@ -25,13 +25,16 @@ struct CallPlan {
 // functions one that is a SyntaxError too). Callables without Python code are not checked.
 int plan_call(PyObject* callable, Py_ssize_t cowns, Py_ssize_t extra, CallPlan* plan);
 
+// What a behavior gets of the values that it captures: the objects themselves, if it runs on the thread that schedules it.
+enum class Taking { COPIES, REFERENCES };
+
 // Takes everything the behavior captures, now, with one memo (aliases between two captures stay aliases). On
 // success the results are new references: *target is to be called by vectorcall with the arguments
 //   [*self_out], the cowns, extras_out[0..n), slots[0..plan->captures) with plan->kwnames.
 // *self_out is null when there is no bound object. On error -1: all outputs are null, nothing is left behind.
 // A value that cannot be copied raises a TransferError (a TypeError) that names the variable and the ways
 // out.
-int take_captures(CallPlan* plan, PyObject* const* extras, Py_ssize_t n, PyObject** target, PyObject** self_out,
-                  PyObject** extras_out, PyObject** slots);
+int take_captures(CallPlan* plan, Taking how, PyObject* const* extras, Py_ssize_t n, PyObject** target,
+                  PyObject** self_out, PyObject** extras_out, PyObject** slots);
 
 }  // namespace boc::py

@@ -210,7 +210,7 @@ PyObject* Bindings::new_function(PyFunctionObject* function, CodeInfo* info, PyO
 PyObject* Bindings::bind(PyFunctionObject* function, CodeInfo* info) {
   Wanted wanted{function, values_, names_, cells_, globals_stable_};
   bool keep_globals = !globals_stable_ && !info->first_store && !info->dynamic;
-  bool keep_function = !copied_ && !info->first_store && !info->dynamic;
+  bool keep_function = !once_ && !info->first_store && !info->dynamic;
   if (keep_function) {
     PyObject* kept = find_clone(info, wanted);
     if (kept) return kept;

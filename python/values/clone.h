@@ -28,8 +28,8 @@ class Bindings {
 
   Py_ssize_t cells() const noexcept { return cells_; }
   PyObject** cell(Py_ssize_t i) noexcept { return values_ + names_ + i; }  // null: an empty cell
-  // The contents of a cell were copied: a clone of these bindings serves one behavior only.
-  void set_copied() noexcept { copied_ = true; }
+  // A clone of these bindings serves one behavior only: what a cell holds is not to be kept.
+  void for_one_behavior() noexcept { once_ = true; }
 
   // A new reference to the function to call.
   PyObject* bind(PyFunctionObject* function, CodeInfo* info);
@@ -47,7 +47,7 @@ class Bindings {
   Py_ssize_t names_ = 0;
   Py_ssize_t cells_ = 0;
   bool globals_stable_ = true;
-  bool copied_ = false;
+  bool once_ = false;
 };
 
 // The code that copies of functions with this code may run: `code` itself, or its copy where CPython would

@@ -18,6 +18,7 @@ struct Home {
 
   // The module's types here. Strong, set by the module's exec slot.
   PyTypeObject* cown_type = nullptr;
+  PyTypeObject* pinned_type = nullptr;
   PyTypeObject* read_type = nullptr;
   PyTypeObject* when_type = nullptr;
   PyObject* scope_variable = nullptr;  // ContextVar: the scope object of the thread or task

@@ -36,9 +36,12 @@ class Scope {
   void resume() noexcept { cancelled_.store(false, release); }
   bool cancelled() const noexcept;
 
-  // Sleeps until nothing is pending, or until `slice` is over. True: nothing was pending at some moment.
-  bool wait_for(std::chrono::nanoseconds slice);
-  // Wakes all that wait for it, or for one above it, without reason: they look around and wait again.
+  // Sleeps until nothing is pending, or until `slice` is over. True: nothing was pending at some moment. It does not
+  // sleep if `other_work(argument)` is true, and who makes that true calls nudge() afterwards.
+  bool wait_for(std::chrono::nanoseconds slice, bool (*other_work)(void*) = nullptr, void* argument = nullptr);
+  // Wakes all that wait for it, without reason: they look around and wait again.
+  void nudge() noexcept;
+  // The same here and above.
   void nudge_all() noexcept;
   // `on_idle` is called (by whoever ended the last behavior) each time the count falls to 0; the scope, and so what
   // `argument` refers to, is there until it returns. `on_gone` is called when the scope is destroyed. Set them once,
@@ -68,7 +71,7 @@ class Scope {
   std::mutex mutex_;
   std::condition_variable wake_;
   uint64_t falls_ = 0;   // how often the count fell to 0 while somebody slept
-  uint64_t nudges_ = 0;  // how often nudge_all() reached it
+  uint64_t nudges_ = 0;  // how often it was nudged
 };
 
 }  // namespace boc

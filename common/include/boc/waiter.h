@@ -68,6 +68,9 @@ class Waiter {
     return ready();
   }
 
+  // Wakes the waiting thread without reason, now or as soon as it sleeps. Not once the waiter may be gone.
+  void nudge() noexcept { parker_.unpark(); }
+
   // The first step of Scheduler::abandon(), which is for threads that give up. False: the cowns came just
   // now, and must be released as usual. True: the waiter and its behavior belong to the queues from here on;
   // the thread must not touch them again.
