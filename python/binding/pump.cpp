@@ -77,9 +77,8 @@ unsigned Pump::listen(bool listens) noexcept {
   return listener_;
 }
 
-bool Pump::await(unsigned number, bool failed) noexcept {
+bool Pump::await(unsigned number) noexcept {
   std::unique_lock lock(mutex_);
-  if (failed && number == listener_) told_ = false;
   listen_.wait(lock, [&] { return number != listener_ || due_; });
   if (number != listener_) return false;
   due_ = false;
@@ -182,16 +181,15 @@ PyObject* py_listen(PyObject*, PyObject* listens) {
   return PyLong_FromUnsignedLong(runtime().pump().listen(listens == Py_True));
 }
 
-// _await_pinned(number, failed): True to call the listener, False if it is none any more.
-PyObject* py_await_pinned(PyObject*, PyObject* args) {
-  unsigned number;
-  int failed;
-  if (!PyArg_ParseTuple(args, "Ip", &number, &failed)) return nullptr;
+// _await_pinned(number): True to call the listener, False if it is none any more.
+PyObject* py_await_pinned(PyObject*, PyObject* argument) {
+  const unsigned long number = PyLong_AsUnsignedLong(argument);
+  if (PyErr_Occurred()) return nullptr;
   Pump& pump = runtime().pump();  // of this process, whatever forks
   bool due;
   {
     Detached detached;
-    due = pump.await(number, failed);
+    due = pump.await(static_cast<unsigned>(number));
   }
   return PyBool_FromLong(due);
 }
@@ -213,7 +211,7 @@ PyObject* py_on_main_thread(PyObject*, PyObject*) {
 PyMethodDef pump_methods[] = {{"_pump", py_pump, METH_VARARGS, nullptr},
                               {"_starved_for", py_starved_for, METH_O, nullptr},
                               {"_listen", py_listen, METH_O, nullptr},
-                              {"_await_pinned", py_await_pinned, METH_VARARGS, nullptr},
+                              {"_await_pinned", py_await_pinned, METH_O, nullptr},
                               {"_set_wait_poll", py_set_wait_poll, METH_O, nullptr},
                               {"_on_main_thread", py_on_main_thread, METH_NOARGS, nullptr},
                               {nullptr, nullptr, 0, nullptr}};

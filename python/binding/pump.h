@@ -46,8 +46,8 @@ class Pump {
   // Somebody listens from now on, instead of whoever did before: a number for await(). listen(0): nobody does.
   unsigned listen(bool listens) noexcept;
   // Detached. Sleeps until pinned behaviors wait and nobody runs them; false: listener `number` is none any more. Told
-  // once, until the main thread has run some. failed: the last one told could not do anything about it.
-  bool await(unsigned number, bool failed) noexcept;
+  // once, until the main thread has pumped or waited.
+  bool await(unsigned number) noexcept;
 
  private:
   friend class MainWait;

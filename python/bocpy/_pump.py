@@ -116,7 +116,8 @@ def set_pump_notify(callback: Callable[[], object] | None) -> None:
 
     For event loops: the callback tells the loop to call :func:`pump`, with ``loop.call_soon_threadsafe(pump)`` for
     instance, so that it need not look by a timer. It is called once, by a thread of its own; again only after the main
-    thread has pumped or waited, at once if something was left then. What it raises is logged on ``bocpy.pump``.
+    thread has pumped or waited, at once if something was left then. What it raises is logged on ``bocpy.pump``; it
+    counts as told all the same.
 
     :param callback: takes the place of the one before; None: nobody is told.
     :raises RuntimeError: outside the main thread of the main interpreter.
@@ -126,19 +127,21 @@ def set_pump_notify(callback: Callable[[], object] | None) -> None:
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be callable or None, not {callback!r}")
     number = _bocpy._listen(callback is not None)
-    if callback is not None:
+    if callback is None:
+        return
+    try:
         threading.Thread(target=_tell, args=(number, callback), name="bocpy pump", daemon=True).start()
+    except BaseException:
+        _bocpy._listen(False)
+        raise
 
 
 def _tell(number: int, callback: Callable[[], object]) -> None:
-    failed = False
-    while _bocpy._await_pinned(number, failed):
-        failed = False
+    while _bocpy._await_pinned(number):
         try:
             callback()
         except Exception:
-            failed = True
-            _log.exception("the callback of set_pump_notify() failed; it is called again when more is ready")
+            _log.exception("the callback of set_pump_notify() failed")
 
 
 def _refuse_off_main(what: str) -> None:

@@ -151,3 +151,33 @@ TEST(scope, many_threads_count) {
   CHECK(root->idle());
   root->unref();
 }
+
+// Who has other things to do does not sleep, and is woken when there is something: no other work is missed.
+TEST(scope, a_waiting_thread_can_be_woken_for_other_work) {
+  auto* scope = new Scope(nullptr);
+  scope->take(1);
+  struct Work {
+    std::atomic<int> left{0};
+  } work;
+  auto has_work = [](void* w) { return static_cast<Work*>(w)->left.load() != 0; };
+  work.left.store(1);
+  CHECK(!scope->wait_for(1h, has_work, &work));  // at once
+  work.left.store(0);
+  const int n = check::times(2000);
+  std::thread pusher([&] {
+    for (int i = 0; i < n; ++i) {
+      work.left.fetch_add(1);
+      scope->nudge();
+      if (i % 16 == 0) std::this_thread::yield();
+    }
+  });
+  int done = 0;
+  while (done < n) {
+    while (work.left.load() != 0) work.left.fetch_sub(1), ++done;
+    if (done < n) CHECK(!scope->wait_for(1h, has_work, &work));
+  }
+  pusher.join();
+  scope->give_back(1);
+  CHECK(scope->wait_for(0ns, has_work, &work));
+  scope->unref();
+}
