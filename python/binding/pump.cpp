@@ -206,6 +206,10 @@ PyObject* py_on_main_thread(PyObject*, PyObject*) {
   return PyBool_FromLong(on_main_thread());
 }
 
+PyObject* py_pinned_exist(PyObject*, PyObject*) {
+  return PyBool_FromLong(pinned_cowns_exist.load(relaxed));
+}
+
 }  // namespace
 
 PyMethodDef pump_methods[] = {{"_pump", py_pump, METH_VARARGS, nullptr},
@@ -214,6 +218,7 @@ PyMethodDef pump_methods[] = {{"_pump", py_pump, METH_VARARGS, nullptr},
                               {"_await_pinned", py_await_pinned, METH_O, nullptr},
                               {"_set_wait_poll", py_set_wait_poll, METH_O, nullptr},
                               {"_on_main_thread", py_on_main_thread, METH_NOARGS, nullptr},
+                              {"_pinned_exist", py_pinned_exist, METH_NOARGS, nullptr},
                               {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace boc::py

@@ -105,7 +105,7 @@ class MainWait {
   MainWait* outer_ = nullptr;
 };
 
-// _pump, _starved_for, _listen, _await_pinned, _set_wait_poll, _on_main_thread: for bocpy._pump.
+// _pump, _starved_for, _listen, _await_pinned, _set_wait_poll, _on_main_thread, _pinned_exist: for the package.
 extern PyMethodDef pump_methods[];
 
 // Longest sleep in one go, in seconds, of the main thread while it waits.

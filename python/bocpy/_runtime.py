@@ -236,6 +236,37 @@ def _leave_at_once() -> None:
 
 def _before_threads_end() -> None:
     _drain(last=False)
+    if _bocpy._pinned_exist():
+        _pump_for_threads()
+
+
+def _module_of_hook(hook: Any) -> str | None:
+    """The module of the function that was given to ``threading._register_atexit``: a partial, or a lambda around it."""
+    function = getattr(hook, "func", None)
+    if function is None and getattr(hook, "__closure__", None):
+        cells = dict(zip(hook.__code__.co_freevars, hook.__closure__, strict=True))
+        function = cells["func"].cell_contents if "func" in cells else None
+    return getattr(function, "__module__", None)
+
+
+_POOLS = {"concurrent.futures.thread": "_threads_queues", "concurrent.futures.process": "_threads_wakeups"}
+
+
+def _pump_for_threads() -> None:
+    """The program ends when its other threads have, and these may wait for pinned behaviors, which the main thread runs.
+
+    Threads that a hook of somebody else's stops later cannot be waited for here.
+    """
+    hooks = {_module_of_hook(hook) for hook in getattr(threading, "_threading_atexits", ())}
+    if hooks - {__name__, *_POOLS}:
+        return
+    pools: list[Any] = [getattr(sys.modules[name], table, ()) for name, table in _POOLS.items() if name in sys.modules]
+    for thread in threading.enumerate():
+        if thread.daemon or thread is threading.main_thread() or any(thread in pool for pool in pools):
+            continue
+        while thread.is_alive():
+            thread.join(0.05)
+            _drain(last=False)
 
 
 def _at_exit() -> None:
