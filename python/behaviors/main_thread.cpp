@@ -14,7 +14,7 @@ atomic<unsigned long> main_ident{0};
 struct Drops {
   std::mutex mutex;  // for a few instructions; never while Python code runs
   std::vector<PyObject*> all;
-  bool announced = false;     // a pending call is on its way to the main thread
+  bool announced = false;  // a pending call is on its way to the main thread
   atomic<bool> any{false};
 };
 

@@ -62,7 +62,8 @@ PyObject* pinned_get_acquired(PyObject* self, void*) {
 
 PyMethodDef pinned_methods[] = {
     {"acquire", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(pinned_acquire)), METH_VARARGS | METH_KEYWORDS,
-     "acquire(timeout=None)\n--\n\nDoes nothing: on the main thread a pinned cown can be used at any time. RuntimeError "
+     "acquire(timeout=None)\n--\n\nDoes nothing: on the main thread a pinned cown can be used at any time. "
+     "RuntimeError "
      "elsewhere."},
     {"release", pinned_release, METH_NOARGS, "release()\n--\n\nDoes nothing, as acquire()."},
     {"__enter__", pinned_enter, METH_NOARGS, nullptr},

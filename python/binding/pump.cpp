@@ -130,16 +130,18 @@ namespace {
 int check_pump() {
   if (refuse_off_main("pump()") < 0) return -1;
   if (runtime().pump().running() || context().current) {
-    PyErr_SetString(PyExc_RuntimeError,
-                    "pump() is not reentrant: it is called from inside a pinned behavior. What that schedules runs when "
-                    "it has ended");
+    PyErr_SetString(
+        PyExc_RuntimeError,
+        "pump() is not reentrant: it is called from inside a pinned behavior. What that schedules runs when "
+        "it has ended");
     return -1;
   }
   if (context().carrying) return refuse_in_behavior("pump()");
   if (runtime().scheduler().running() || runtime().pump().waiting()) return 0;
-  PyErr_SetString(PyExc_RuntimeError,
-                  "pump() without a runtime, which wait() has stopped or nothing has started: call bocpy.start() first, "
-                  "or schedule a behavior");
+  PyErr_SetString(
+      PyExc_RuntimeError,
+      "pump() without a runtime, which wait() has stopped or nothing has started: call bocpy.start() first, "
+      "or schedule a behavior");
   return -1;
 }
 

@@ -253,7 +253,7 @@ _POOLS = {"concurrent.futures.thread": "_threads_queues", "concurrent.futures.pr
 
 
 def _pump_for_threads() -> None:
-    """The program ends when its other threads have, and these may wait for pinned behaviors, which the main thread runs.
+    """The program ends when its other threads have, and these may wait for pinned behaviors, which need this thread.
 
     Threads that a hook of somebody else's stops later cannot be waited for here.
     """

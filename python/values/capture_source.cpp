@@ -6,7 +6,9 @@ namespace boc::py {
 namespace {
 
 constexpr Py_ssize_t kLargeCapture = Py_ssize_t{1} << 20;
-constexpr const char* kWaysOut = "Put it in a Cown and pass it with read(), or create it inside the behavior";
+constexpr const char* kWaysOut =
+    "Put it in a Cown and pass it with read(), create it inside the behavior, or keep it on the main thread in a "
+    "PinnedCown";
 
 PyFunctionObject* function_of(const CallPlan& plan) {
   return reinterpret_cast<PyFunctionObject*>(plan.function);

@@ -36,7 +36,8 @@ def dinner() -> str:
 
 def test_all_examples_are_known_here() -> None:
     assert [
-        *("bank", "codestats", "cooking_boc", "cooking_threads", "dining_philosophers", "fibonacci", "sketches")
+        *("bank", "codestats", "cooking_boc", "cooking_threads", "dining_philosophers", "fibonacci", "progress"),
+        "sketches",
     ] == NAMES
 
 
@@ -115,6 +116,23 @@ def test_cooking(name: str) -> None:
         ("toasted the bread", "put everything on the plate"),
     ]:
         assert at[earlier] < at[later]
+
+
+@pytest.mark.parametrize("loop", [False, True])
+@pytest.mark.parametrize(("below", "parts", "primes"), [(1000, 5, 168), (0, 3, 0), (100, 1, 25)])
+def test_progress(below: int, parts: int, primes: int, loop: bool) -> None:
+    lines = example("progress", f"--below={below}", f"--parts={parts}", *(["--asyncio"] if loop else []))
+    if loop:
+        assert lines.pop(-2) == "the event loop has seen them all"
+    *shown, last = lines
+    assert last == f"{primes} primes below {below}"
+    assert [line.partition(":")[0] for line in shown] == [f"part {i + 1} of {parts}" for i in range(parts)]
+    assert shown[-1].endswith(f": {primes} primes so far")
+
+
+def test_progress_of_no_parts() -> None:
+    done = run(sys.executable, "-m", "bocpy.examples.progress", "--parts=0", code=2)
+    assert "--parts is 0" in done.stderr
 
 
 def test_sketches() -> None:
