@@ -4,7 +4,7 @@
 #include <new>
 #include <vector>
 
-#include "boc/sync.h"
+#include "home.h"
 
 namespace boc::py {
 namespace {
@@ -22,6 +22,10 @@ struct Drops {
 Drops* const drops = new Drops;
 
 int run_pending(void*) {
+  {
+    std::lock_guard guard(drops->mutex);
+    drops->announced = false;
+  }
   run_main_drops();
   return 0;
 }
@@ -29,7 +33,9 @@ int run_pending(void*) {
 }  // namespace
 
 bool on_main_thread() noexcept {
-  return PyThread_get_thread_ident() == main_ident.load(relaxed);
+  if (PyThread_get_thread_ident() != main_ident.load(relaxed)) return false;
+  // While it visits a worker's interpreter, what runs there is not main's.
+  return !home_of_thread || home_of_thread->main();
 }
 
 void set_main_thread(unsigned long ident) noexcept {
@@ -61,12 +67,11 @@ void drop_on_main(PyObject* object) noexcept {
 }
 
 void run_main_drops() noexcept {
-  if (!drops->any.load(acquire)) return;  // partner: the release in drop_on_main()
+  if (!drops->any.load(acquire) || !on_main_thread()) return;  // acquire: partner of the release in drop_on_main()
   std::vector<PyObject*> taken;
   {
     std::lock_guard guard(drops->mutex);
     taken.swap(drops->all);
-    drops->announced = false;
     drops->any.store(false, relaxed);
   }
   PyObject* raised = take_exception();

@@ -5,7 +5,7 @@
 
 namespace boc::py {
 
-// Is the calling thread the main thread of the main interpreter?
+// Is the calling thread the main thread of the main interpreter, and in that interpreter?
 bool on_main_thread() noexcept;
 // `ident` as of PyThread_get_thread_ident(). Once, before anything is pinned, and in the child of a fork.
 void set_main_thread(unsigned long ident) noexcept;

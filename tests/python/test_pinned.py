@@ -665,3 +665,30 @@ def test_scripts_with_pinned_behaviors_scheduled_by_workers() -> None:
         )
         == "[9, 18]\n"
     )
+
+
+def test_what_is_pickled_in_a_visit_of_main_is_not_on_main() -> None:
+    """Main fetches a value from a worker that sleeps by going there: what runs then is the worker's."""
+    pinned = PinnedCown([])
+
+    class Asks:
+        def __init__(self, pinned: Any) -> None:
+            self.pinned = pinned
+            self.answers: list[str] = []
+
+        def __getstate__(self) -> dict[str, Any]:
+            answers = [caught(lambda: self.pinned.value)[0], caught(PinnedCown, 1)[0]]
+            self.pinned = None  # perhaps the last handle
+            return {"answers": answers}
+
+    @when()
+    def make(handle: Any = pinned) -> Any:
+        return Asks(handle)
+
+    quiesce(DEADLINE)
+    threading.Event().wait(0.02)  # the worker sleeps
+    with make as made:
+        if bocpy.backend() == "subinterp":
+            assert made.answers == ["RuntimeError", "RuntimeError"]
+    pinned.value.append(1)
+    assert pinned.value == [1]

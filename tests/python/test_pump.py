@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -532,3 +533,40 @@ def test_many_from_everywhere() -> None:
         else:
             pump_until(lambda wanted=wanted: len(pinned.value) == wanted)  # type: ignore[misc]
         assert len(pinned.value) == wanted
+
+
+def test_tcl() -> None:
+    """The recipe for Tk, with Tcl's event loop, which is Tk's, and no window: a byte in a pipe wakes it."""
+    tkinter = pytest.importorskip("tkinter")
+    tcl = tkinter.Tcl()
+    if not hasattr(tcl.tk, "createfilehandler"):
+        pytest.skip("this Tcl has no file handlers")
+    ready, tell = os.pipe()
+    shown = PinnedCown([tcl])  # can be neither copied nor carried
+
+    def on_ready(*_: object) -> None:
+        os.read(ready, 4096)
+        pump()
+
+    tcl.tk.createfilehandler(ready, tkinter.READABLE, on_ready)
+    set_pump_notify(lambda: os.write(tell, b"x"))
+    try:
+        for i in range(10):
+
+            @when()
+            def work() -> None:
+                value = i * i  # noqa: B023
+
+                @when(shown)
+                def show(shown: PinnedCown[list[Any]]) -> None:
+                    shown.value.append(int(shown.value[0].tk.eval(f"expr {value}")))
+
+        while len(shown.value) < 11:
+            tcl.tk.dooneevent(0)  # sleeps
+    finally:
+        set_pump_notify(None)
+        tcl.tk.deletefilehandler(ready)
+        wait(DEADLINE)
+        os.close(ready)
+        os.close(tell)
+    assert sorted(shown.value[1:]) == [i * i for i in range(10)]
