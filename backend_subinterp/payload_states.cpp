@@ -29,10 +29,23 @@ void refuse_value(PyObject* value) {
 }
 
 // What was encoded without complaint cannot be made again.
-void refuse_rebuilding() {
-  Ref what(PyUnicode_FromString("the value of this cown"));
+void refuse_rebuilding(const char* value) {
+  Ref what(PyUnicode_FromString(value));
   if (what) raise_transfer_error(what.get(), "It was pickled, but cannot be unpickled: see to its __reduce__");
 }
+
+class PostedBytes final : public Posted {
+ public:
+  explicit PostedBytes(EncodedRef encoded) noexcept : encoded_(std::move(encoded)) {}
+  PyObject* copy() const override {
+    PyObject* value = decode(*encoded_);
+    if (!value) refuse_rebuilding("this value");
+    return value;
+  }
+
+ private:
+  const EncodedRef encoded_;
+};
 
 // stays: in the interpreter of the behavior that has it. Elsewhere it is encoded at once, so that errors appear where the
 // value is given.
@@ -89,7 +102,7 @@ PyObject* fresh_copy(MovingPayload& p) {
     return nullptr;
   }
   PyObject* value = decode(*encoded);
-  if (!value) refuse_rebuilding();
+  if (!value) refuse_rebuilding("the value of this cown");
   return value;
 }
 
@@ -150,7 +163,7 @@ PyObject* SubinterpBackend::take_over(Payload& payload, bool alone) {
     value = decode(*encoded);
   }
   if (!value) {
-    refuse_rebuilding();
+    refuse_rebuilding("the value of this cown");
     return nullptr;
   }
   if (p.resident_here()) {  // another thread of the window was quicker
@@ -257,6 +270,17 @@ PyObject* SubinterpBackend::copy_out(Payload& payload) {
   if (p.pinned) return Py_NewRef(p.value);
   if (p.resident_here()) return copy_value(p.value);
   return fresh_copy(p);
+}
+
+std::unique_ptr<Posted> SubinterpBackend::post(PyObject* value) {
+  EncodedRef encoded(encode(value));
+  if (!encoded) {
+    raise_not_copied(value);
+    return nullptr;
+  }
+  std::unique_ptr<Posted> made(new (std::nothrow) PostedBytes(std::move(encoded)));
+  if (!made) PyErr_NoMemory();
+  return made;
 }
 
 bool SubinterpBackend::owns(Payload& payload, PyObject* value) noexcept {

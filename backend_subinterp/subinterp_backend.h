@@ -65,6 +65,7 @@ class SubinterpBackend final : public PyBackend {
   int put(Payload& payload, PyObject* stolen, PyObject** old) override;
   PyObject* peek(Payload& payload) override;
   PyObject* copy_out(Payload& payload) override;
+  std::unique_ptr<Posted> post(PyObject* value) override;
   bool owns(Payload& payload, PyObject* value) noexcept override;
   void name_cancelled(Payload& payload, PyObject* error, Mutex& lock) noexcept override;
   int end_hold(Payload& payload) override;

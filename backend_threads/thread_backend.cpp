@@ -15,6 +15,17 @@ struct LivePayload final : Payload, Pooled {
   using Payload::Payload;
 };
 
+// A copy that nobody but its readers' copies comes from.
+class PostedObject final : public Posted {
+ public:
+  explicit PostedObject(PyObject* stolen) noexcept : value_(stolen) {}
+  ~PostedObject() override { Py_DECREF(value_); }
+  PyObject* copy() const override { return copy_value(value_); }
+
+ private:
+  PyObject* const value_;
+};
+
 // Each worker thread keeps one thread state for its life, attached between behaviors.
 struct Attached {
   PyGILState_STATE gil;
@@ -115,6 +126,17 @@ PyObject* ThreadBackend::peek(Payload& payload) {
 
 PyObject* ThreadBackend::copy_out(Payload& payload) {
   return payload.pinned ? Py_NewRef(payload.value) : copy_value(payload.value);
+}
+
+std::unique_ptr<Posted> ThreadBackend::post(PyObject* value) {
+  PyObject* copied = copy_value(value);
+  if (!copied) return nullptr;
+  std::unique_ptr<Posted> made(new (std::nothrow) PostedObject(copied));
+  if (!made) {
+    Py_DECREF(copied);
+    PyErr_NoMemory();
+  }
+  return made;
 }
 
 bool ThreadBackend::owns(Payload& payload, PyObject* value) noexcept {

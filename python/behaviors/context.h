@@ -8,6 +8,8 @@
 
 namespace boc::py {
 
+struct NoticeUpdate;
+
 // A cown that a thread holds outside behaviors.
 struct Held {
   Payload* payload;
@@ -33,7 +35,9 @@ struct Context {
   Cown* dead = nullptr;       // cowns to drop at the next moment when user code may run
   Cown* undropped = nullptr;  // cowns inside a cown that is being dropped
   bool dropping = false;
-  unsigned carrying = 0;  // a value is being copied or encoded: user code in there must not wait
+  PyObject* notices = nullptr;     // strong or null: the noticeboard as the current behavior sees it
+  NoticeUpdate* update = nullptr;  // the update of the noticeboard that this thread is in the middle of
+  unsigned carrying = 0;           // a value is being copied or encoded: user code in there must not wait
   // Of the context in which the main thread runs pinned behaviors: what the last one raised (strong, or null), and whether
   // whoever pumps raises every error then, or only those that are no Exception.
   PyObject* raised = nullptr;

@@ -130,11 +130,13 @@ void PyBackend::call(Context& here, PyBehavior& b) noexcept {
   if (process != generation) end_forked_child(value);
   store(b, value);
   clear(b);  // may run destructors, which still belong to this behavior
+  Py_CLEAR(here.notices);
   if (here.batch || !here.scopes.empty()) on_left_open(here);
   leave(b);
   here.running.store(nullptr, relaxed);
   here.current = nullptr;
   here.scope = nullptr;
+  Py_CLEAR(here.notices);  // of what destructors have looked at
 }
 
 void PyBackend::run(Worker&, Behavior& behavior, bool cancelled) noexcept {

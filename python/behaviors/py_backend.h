@@ -2,11 +2,14 @@
 // differs (where values live, how a function gets to its worker) is behind the virtual functions.
 #pragma once
 
+#include <memory>
+
 #include "boc/backend.h"
 #include "capture.h"
 #include "context.h"
 #include "failures.h"
 #include "parameters.h"
+#include "posted.h"
 
 namespace boc::py {
 
@@ -52,6 +55,8 @@ class PyBackend : public Backend {
   virtual PyObject* peek(Payload& payload) = 0;
   // A copy of the caller's own, as a reader; null with an error.
   virtual PyObject* copy_out(Payload& payload) = 0;
+  // A copy that every thread and interpreter of the process can copy from. Null with an error. May run Python code.
+  virtual std::unique_ptr<Posted> post(PyObject* value) = 0;
   // Is `value` what the cown has here?
   virtual bool owns(Payload& payload, PyObject* value) noexcept = 0;
   // The error (stolen) of a dropped behavior becomes the value of its result, unless somebody was quicker: `cancelled`

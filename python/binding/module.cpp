@@ -3,6 +3,7 @@
 #include "batch_type.h"
 #include "cown_type.h"
 #include "hold_type.h"
+#include "notice_functions.h"
 #include "pinned_type.h"
 #include "pump.h"
 #include "read_type.h"
@@ -24,7 +25,8 @@ int exec_module(PyObject* module) {
     return -1;
   }
   if (PyModule_AddFunctions(module, when_methods) < 0 || PyModule_AddFunctions(module, runtime_methods) < 0) return -1;
-  if (PyModule_AddFunctions(module, pump_methods) < 0 || add_backend_functions(module) < 0) return -1;
+  if (PyModule_AddFunctions(module, pump_methods) < 0 || add_notice_functions(module) < 0) return -1;
+  if (add_backend_functions(module) < 0) return -1;
   for (const char* name : {"when", "whencall"}) {
     Ref function(PyObject_GetAttrString(module, name));
     if (!function) return -1;

@@ -9,6 +9,7 @@
 #include "code_info.h"
 #include "left_behind.h"
 #include "main_thread.h"
+#include "notice_functions.h"
 #include "py_errors.h"
 #include "scope_object.h"
 #include "site.h"
@@ -209,6 +210,13 @@ int raise_timeout(const char* what, double seconds) {
 }
 
 int refuse_in_behavior(const char* what) {
+  if (context().update) {
+    PyErr_Format(PyExc_RuntimeError,
+                 "%s in the function of notice_update() would make everybody wait who updates the same key. Call "
+                 "it before notice_update(), or after it",
+                 what);
+    return -1;
+  }
   if (context().carrying) {
     PyErr_Format(
         PyExc_RuntimeError,
@@ -374,6 +382,7 @@ PyObject* py_after_fork(PyObject*, PyObject* in_child) {
   homes_after_fork();
   code_infos_after_fork();
   clones_after_fork();
+  notices_after_fork();
   make_runtime(sub_interpreters_chosen());  // the old runtime is left alone for ever: nothing of it can be trusted
   Py_RETURN_NONE;
 }

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 
+#include "arguments.h"
 #include "collect.h"
 #include "scope_object.h"
 
@@ -60,29 +61,6 @@ PyObject* py_whencall(PyObject*, PyObject* const* args, Py_ssize_t n, PyObject* 
   return call_whencall(args, n, kwnames, nullptr);
 }
 
-// Arguments of whencall by position or name.
-int bind_whencall(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, PyObject* (&bound)[3]) {
-  static const char* const names[] = {"func", "args", "captures"};
-  if (n > 3) {
-    PyErr_Format(PyExc_TypeError, "whencall(func, args, captures=()) takes at most 3 arguments, %zd given", n);
-    return -1;
-  }
-  for (Py_ssize_t i = 0; i < n; ++i) bound[i] = args[i];
-  for (Py_ssize_t i = 0; kwnames && i < PyTuple_GET_SIZE(kwnames); ++i) {
-    int at = 0;
-    while (at < 3 && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, i), names[at]) != 0) ++at;
-    if (at == 3 || bound[at]) {
-      PyErr_Format(PyExc_TypeError, "whencall(func, args, captures=()): unexpected or repeated argument %R",
-                   PyTuple_GET_ITEM(kwnames, i));
-      return -1;
-    }
-    bound[at] = args[n + i];
-  }
-  if (bound[0] && bound[1]) return 0;
-  PyErr_SetString(PyExc_TypeError, "whencall(func, args, captures=()) needs a function and a list of cowns");
-  return -1;
-}
-
 }  // namespace
 
 PyObject* make_when(PyObject* const* arguments, Py_ssize_t n, PyObject* scope_object) {
@@ -100,8 +78,9 @@ PyObject* make_when(PyObject* const* arguments, Py_ssize_t n, PyObject* scope_ob
 }
 
 PyObject* call_whencall(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, PyObject* scope_object) {
-  PyObject* bound[3] = {nullptr, nullptr, nullptr};
-  if (bind_whencall(args, n, kwnames, bound) < 0) return nullptr;
+  static const char* const names[] = {"func", "args", "captures"};
+  PyObject* bound[3];
+  if (bind_arguments("whencall(func, args, captures=())", names, 2, args, n, kwnames, bound) < 0) return nullptr;
   const OpenScope scope(scope_object);
   if (scope.failed()) return nullptr;
   if (PyUnicode_Check(bound[0])) {
@@ -137,7 +116,7 @@ PyMethodDef when_methods[] = {
      "result, a Cown. Each argument is a cown, a list or tuple of cowns (the function gets a list), or "
      "read() of "
      "such."},
-    {"whencall", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(py_whencall)), METH_FASTCALL | METH_KEYWORDS,
+    {"whencall", as_method(py_whencall), METH_FASTCALL | METH_KEYWORDS,
      "whencall(func, args, captures=())\n--\n\nSchedule func over the cowns of args; the captures are passed "
      "after "
      "them. Returns the result, a Cown."},

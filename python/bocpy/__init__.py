@@ -15,7 +15,23 @@ A :class:`Cown` owns a value. ``@when(a, b)`` schedules a function that runs onc
 from __future__ import annotations
 
 from . import _bocpy
-from ._bocpy import Cown, PinnedCown, batch, hold, read, scope, when, whencall
+from ._bocpy import (
+    REMOVED,
+    Cown,
+    PinnedCown,
+    batch,
+    hold,
+    notice_delete,
+    notice_read,
+    notice_seed,
+    notice_update,
+    notice_write,
+    noticeboard,
+    read,
+    scope,
+    when,
+    whencall,
+)
 
 TYPE_CHECKING = False  # importing typing takes longer than all the rest; type checkers know the name
 if TYPE_CHECKING:
@@ -29,6 +45,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "REMOVED",
     "WORKER_COUNT",
     "CancelledError",
     "Cown",
@@ -40,6 +57,12 @@ __all__ = [
     "backend",
     "batch",
     "hold",
+    "notice_delete",
+    "notice_read",
+    "notice_seed",
+    "notice_update",
+    "notice_write",
+    "noticeboard",
     "pump",
     "quiesce",
     "read",

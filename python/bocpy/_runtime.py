@@ -128,14 +128,15 @@ def quiesce(timeout: float | None = None, *, stats: bool = False, noticeboard: b
 
     :param timeout: seconds; None: as long as it takes.
     :param stats: return a list with a dict of counters per worker.
-    :param noticeboard: return the noticeboard's contents (empty while nothing can be written there).
+    :param noticeboard: return a dict with the noticeboard's contents.
     :returns: None, the stats, the noticeboard, or a :class:`WaitResult` with both.
     :raises TimeoutError: with a list of what is pending; the runtime goes on.
     :raises RuntimeError: in a behavior, in an open batch, or if a behavior waits for a cown that this thread holds.
+    :raises TransferError: if a value on the noticeboard cannot be made again; it stays there.
     """
     _bocpy._quiesce(_seconds(timeout), "quiesce()")
     counted = (_bocpy._stats() if _bocpy._running() else []) if stats else None
-    return _outcome(counted, {} if noticeboard else None)
+    return _outcome(counted, dict(_bocpy.noticeboard()) if noticeboard else None)
 
 
 @overload
@@ -170,7 +171,8 @@ def wait(timeout: float | None = None, *, stats: bool = False, noticeboard: bool
     """Wait until no behavior is pending, then stop the workers. The next ``@when`` starts them again.
 
     From its return until then every thread may look at every ``cown.value``. Failures that nobody has looked at are
-    reported through ``sys.unraisablehook``. Parameters, result and errors as for :func:`quiesce`.
+    reported through ``sys.unraisablehook``. The noticeboard is emptied. Parameters, result and errors as for
+    :func:`quiesce`.
     """
     import time
 
@@ -183,7 +185,7 @@ def wait(timeout: float | None = None, *, stats: bool = False, noticeboard: bool
             break
     counted = (_bocpy._stats() if was_running else []) if stats else None
     _bocpy._settle()
-    return _outcome(counted, {} if noticeboard else None)
+    return _outcome(counted, _bocpy._notice_take(bool(noticeboard)))
 
 
 _interrupted_at_end = False  # Ctrl-C while the program was draining
@@ -202,7 +204,10 @@ def _drain(*, last: bool) -> None:
     while True:
         try:
             _bocpy._quiesce(math.inf, "the end of the program")
-            if not last or _bocpy._close():
+            if not last:
+                break
+            _bocpy._notice_take(False)  # before the end: destructors of what is there may still schedule
+            if _bocpy._close():
                 break
         except KeyboardInterrupt:
             if interrupted:

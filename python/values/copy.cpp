@@ -53,12 +53,16 @@ PyObject* copy_value(PyObject* o) {
   PyObject* copied = nullptr;
   Py_ssize_t failed = -1;
   if (copy_values(&o, 1, &copied, nullptr, &failed) == 0) return copied;
+  raise_not_copied(o);
+  return nullptr;
+}
+
+void raise_not_copied(PyObject* o) {
   Ref what(PyUnicode_FromFormat("this value of type '%s'", Py_TYPE(o)->tp_name));
   if (what) {
     raise_transfer_error(what.get(),
                          "Hand over plain data, or keep the value in a Cown and let a behavior work on it there");
   }
-  return nullptr;
 }
 
 }  // namespace boc::py

@@ -10,6 +10,8 @@ namespace boc::py {
 // __cause__) if `o` cannot be copied; what is not an Exception (KeyboardInterrupt) comes through as itself.
 // Runs Python code.
 PyObject* copy_value(PyObject* o);
+// What copy_value() does when `o` could not be copied: the error being raised becomes the cause of its TransferError.
+void raise_not_copied(PyObject* o);
 
 // Copies each of values[0..n) with one memo for all of them. 0, or -1 with the plain reason raised (not yet a
 // TransferError), *failed the index of the value that could not be copied (-1 if it is not one value's fault)

@@ -21,6 +21,8 @@ struct Home {
   PyTypeObject* pinned_type = nullptr;
   PyTypeObject* read_type = nullptr;
   PyTypeObject* when_type = nullptr;
+  PyTypeObject* notice_view_type = nullptr;
+  PyObject* removed = nullptr;         // REMOVED
   PyObject* scope_variable = nullptr;  // ContextVar: the scope object of the thread or task
   PyObject* breath = nullptr;          // a Python function that does nothing (Backend::breathe)
   atomic<bool> scopes_used{false};     // a scope has been entered outside behaviors
