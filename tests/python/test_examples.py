@@ -36,8 +36,8 @@ def dinner() -> str:
 
 def test_all_examples_are_known_here() -> None:
     assert [
-        *("bank", "codestats", "cooking_boc", "cooking_threads", "dining_philosophers", "fibonacci", "progress"),
-        "sketches",
+        *("bank", "codestats", "cooking_boc", "cooking_threads", "dining_philosophers", "fibonacci"),
+        *("prime_factor", "progress", "sketches"),
     ] == NAMES
 
 
@@ -98,6 +98,32 @@ def test_fibonacci(number: int, value: int) -> None:
 def test_fibonacci_of_a_negative_number() -> None:
     done = run(sys.executable, "-m", "bocpy.examples.fibonacci", "--", "-3", code=2)
     assert "n is -3" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("number", "factors"),
+    [(2, "2"), (4, "2 * 2"), (97, "97"), (8051, "83 * 97"), (41**4, "41 * 41 * 41 * 41"), (2**32 + 1, "641 * 6700417")],
+)
+def test_prime_factor(number: int, factors: str) -> None:
+    assert example("prime_factor", str(number), "--lanes", "3", "--batch", "1") == [f"{number} = {factors}"]
+
+
+def test_prime_factor_of_a_random_number() -> None:
+    (line,) = example("prime_factor", "--bits", "20")
+    number, factors = line.split(" = ")
+    first, second = map(int, factors.split(" * "))
+    assert first * second == int(number) and first.bit_length() == second.bit_length() == 20
+
+
+def test_prime_factor_tells_what_it_does() -> None:
+    done = run(sys.executable, "-m", "bocpy.examples.prime_factor", "8051", "-l", "info")
+    assert re.search(r"^INFO:root:lane \d has found (83|97) with candidate \d+$", done.stderr, re.MULTILINE)
+
+
+@pytest.mark.parametrize("option", ["--lanes=0", "--candidates=0", "--batch=-1", "--bits=1", "1"])
+def test_prime_factor_with_bad_arguments(option: str) -> None:
+    done = run(sys.executable, "-m", "bocpy.examples.prime_factor", option, code=2)
+    assert "bocpy-prime-factor: error: " in done.stderr
 
 
 @pytest.mark.parametrize("name", ["cooking_boc", "cooking_threads"])

@@ -216,8 +216,13 @@ def test_cowns_go_with_the_notice(how, pipe) -> None:
     if kept is not None:
         assert heard(reading, timeout=SHORT) == 0 and len(kept["k"]) == 1
         kept = None
-    start(1)
-    assert heard(reading) == 1
+    # Free-threaded builds leave what another thread has made to that one, which sleeps.
+    for _ in range(200):
+        when()(lambda: sum(range(1000))).result()
+        if heard(reading, timeout=SHORT):
+            break
+    else:
+        pytest.fail("the cown is still there")
 
 
 def test_results_on_the_noticeboard() -> None:

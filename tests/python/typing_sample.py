@@ -11,6 +11,7 @@ from typing import Any
 
 import bocpy
 from bocpy import (
+    REMOVED,
     WORKER_COUNT,
     CancelledError,
     Cown,
@@ -19,6 +20,12 @@ from bocpy import (
     backend,
     batch,
     hold,
+    notice_delete,
+    notice_read,
+    notice_seed,
+    notice_update,
+    notice_write,
+    noticeboard,
     quiesce,
     read,
     scope,
@@ -178,6 +185,20 @@ reveal_type(WORKER_COUNT)  # is: int
 reveal_type(backend())  # is: str
 reveal_type(bocpy.__version__)  # is: str
 errors: tuple[type[Exception], ...] = (TransferError, CancelledError)
+
+
+# the noticeboard
+notice_write("k", [1])
+notice_seed("k", value=1)
+notice_update("k", lambda n: n + 1, 0)
+notice_update("k", fn=lambda n: REMOVED, default="")
+notice_update("k", 1)  # error: arg-type
+notice_write(1, 1)  # error: arg-type
+reveal_type(notice_read("k"))  # is: Any
+reveal_type(notice_read("k", default=1))  # is: Any
+reveal_type(noticeboard())  # is: types.MappingProxyType[str, Any]
+noticeboard()["k"] = 1  # error: index
+notice_delete("k")
 
 
 def generic(cown: Cown[Any], result: WaitResult) -> Cown[list[Any]]:
