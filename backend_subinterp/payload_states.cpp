@@ -160,7 +160,7 @@ PyObject* SubinterpBackend::take_over(Payload& payload, bool alone) {
     value = take(encoded);
     if (!value) p.at.encoded = encoded.release();
   } else {
-    value = decode(*encoded);
+    value = decode_last(*encoded);
   }
   if (!value) {
     refuse_rebuilding("the value of this cown");
@@ -347,7 +347,7 @@ void SubinterpBackend::destroy(Payload& payload) noexcept {
 
 bool SubinterpBackend::drops_silently(const Cown& dead) noexcept {
   const auto& p = static_cast<const MovingPayload&>(dead);
-  return p.in_line && !p.failed.load(relaxed);
+  return p.in_line && !p.native && !p.failed.load(relaxed);
 }
 
 }  // namespace boc::py

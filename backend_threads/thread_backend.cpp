@@ -7,6 +7,7 @@
 #include "live_behavior.h"
 #include "main_thread.h"
 #include "site.h"
+#include "watched.h"
 
 namespace boc::py {
 namespace {
@@ -79,7 +80,7 @@ void ThreadBackend::after_park(Worker& worker) noexcept {
 
 bool ThreadBackend::drops_silently(const Cown& dead) noexcept {
   const auto& payload = static_cast<const Payload&>(dead);
-  return is_atom_type(Py_TYPE(payload.value)) && !payload.failed.load(relaxed);
+  return is_atom_type(Py_TYPE(payload.value)) && !payload.native && !payload.failed.load(relaxed);
 }
 
 PyBehavior* ThreadBackend::make(CallPlan& plan, const Parameters& p, PyObject* const* extras, Py_ssize_t n) {
@@ -100,9 +101,13 @@ PyObject* ThreadBackend::invoke(PyBehavior& behavior) noexcept {
 
 Payload* ThreadBackend::make_payload(PyObject* stolen) {
   void* block = allocate_block(sizeof(LivePayload));
-  if (block) return new (block) LivePayload(stolen, &home(), generation);
-  Py_DECREF(stolen);
-  return nullptr;
+  if (!block) {
+    Py_DECREF(stolen);
+    return nullptr;
+  }
+  auto* payload = new (block) LivePayload(stolen, &home(), generation);
+  tell_given(stolen, payload);
+  return payload;
 }
 
 Payload* ThreadBackend::make_pinned(PyObject* stolen) {
@@ -116,7 +121,9 @@ PyObject* ThreadBackend::bring(Payload& payload, bool) {
 }
 
 int ThreadBackend::put(Payload& payload, PyObject* stolen, PyObject** old) {
+  tell_given(stolen, &payload);
   *old = payload.replace(stolen);
+  if (*old != stolen) tell_given(*old, nullptr);
   return 0;
 }
 
@@ -159,6 +166,7 @@ void ThreadBackend::destroy(Payload& payload) noexcept {
   if (failures().drop(payload)) failures().report(payload.value, payload.origin);
   PyObject* value = payload.value;
   const bool pinned = payload.pinned;
+  tell_given(value, nullptr);
   delete static_cast<LivePayload*>(&payload);
   if (pinned) {
     drop_on_main(value);

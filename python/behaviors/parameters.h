@@ -31,9 +31,12 @@ T* allocate_behavior(size_t tail, size_t requests) noexcept {
   return b;
 }
 
-// Adds a request for the cown behind the handle; a pinned one makes the behavior pinned. -1 with an error if it cannot be
-// scheduled on.
-int add_request(PyBehavior& behavior, PyObject* cown, uint32_t flags);
+// Adds a request for the cown (behind the handle); a pinned one makes the behavior pinned. -1 with an error if it cannot
+// be scheduled on.
+int add_request(PyBehavior& behavior, Payload* payload, uint32_t flags);
+inline int add_request(PyBehavior& behavior, PyObject* cown, uint32_t flags) {
+  return add_request(behavior, payload_of(cown), flags);
+}
 
 // Is one of them pinned? Cheap as long as the program has made no pinned cown.
 inline bool any_pinned(const Parameters& p) noexcept {

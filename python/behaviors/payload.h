@@ -11,6 +11,7 @@
 namespace boc::py {
 
 struct Batch;
+struct NativeValue;
 struct Site;
 
 // The base of both backends' payloads.
@@ -27,6 +28,7 @@ struct Payload : Cown {
   PyObject* value;                // strong
   Home* home;                     // where value lives
   Site* origin = nullptr;         // of a failed result: the place of its behavior; a reference of its own
+  NativeValue* native = nullptr;  // native_value.h; owned
   atomic<Batch*> batch{nullptr};  // the open batch of the behavior that will make this result
   uint32_t generation;            // of the process (counts forks): a child does not touch its parent's cowns
   atomic<uint32_t> pending{0};    // behaviors scheduled on it that have not ended, for repr
@@ -85,7 +87,7 @@ struct PyBehavior : Behavior {
   bool live = false;          // a LiveBehavior
 };
 
-// A body of our own instead of a Python function: the behavior behind a scope's `done`.
+// A body that is no Python function: the behavior behind a scope's `done`, and those of other extension modules.
 struct NativeBehavior : PyBehavior {
   PyObject* (*body)(void* argument);  // a new reference, or null with an error; attached to the worker's interpreter
   void (*let_go)(void* argument) noexcept;

@@ -5,6 +5,7 @@
 #include "copy.h"
 #include "error_record.h"
 #include "immutable.h"
+#include "native_value.h"
 #include "py_errors.h"
 #include "site.h"
 
@@ -27,8 +28,8 @@ void set_backend(PyBackend& chosen) noexcept {
   the_backend = &chosen;
 }
 
-NativeBehavior* PyBackend::make_native() noexcept {
-  auto* b = allocate_behavior<NativeBehavior>(0, 0);
+NativeBehavior* PyBackend::make_native(size_t requests) noexcept {
+  auto* b = allocate_behavior<NativeBehavior>(0, requests);
   if (b) b->native = true;
   return b;
 }
@@ -186,6 +187,7 @@ void PyBackend::drop(Cown* cown) noexcept {
     if (payload->registered.load(acquire)) forget_live(*payload);
     Site* origin = payload->origin;
     PyObject* raised = take_exception();
+    if (payload->native && payload->generation == generation) drop_native_value(*payload);
     destroy(*payload);
     PyErr_Clear();
     raise_exception(raised);
@@ -229,8 +231,7 @@ PyObject* wrap_payload(Payload* stolen) {
   return self;
 }
 
-int add_request(PyBehavior& b, PyObject* cown, uint32_t flags) {
-  Payload* payload = payload_of(cown);
+int add_request(PyBehavior& b, Payload* payload, uint32_t flags) {
   if (check_generation(payload) < 0) return -1;
   Batch* batch = payload->batch.load(relaxed);
   if (batch && batch != context().batch) {

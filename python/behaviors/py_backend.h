@@ -26,8 +26,8 @@ class PyBackend : public Backend {
   void let_go(PyBehavior& behavior) noexcept {
     if (!behavior.native) let_go_call(behavior);
   }
-  // A behavior over no cowns with a body of ours. Null with MemoryError.
-  NativeBehavior* make_native() noexcept;
+  // A behavior without a Python function, with room for so many requests. Null with MemoryError.
+  NativeBehavior* make_native(size_t requests) noexcept;
   // It was made, but never scheduled and has no result: gives it up with its memory.
   void unmake(PyBehavior& behavior) noexcept;
   // The behavior was dropped before it began.

@@ -73,12 +73,16 @@ PyObject* schedule_call(const Parameters& p, PyObject* callable, PyObject* const
     backend().unmake(*b);
     return nullptr;
   }
-  backend().count(*b, 1);
+  return send_off(*b, result);
+}
+
+PyObject* send_off(PyBehavior& b, PyObject* result) {
+  backend().count(b, 1);
   Batch* batch = context().batch;
   if (!batch) {
-    runtime().scheduler().schedule(here(), *b);
-  } else if (!add_to_batch(*batch, *b)) {
-    cancel_unscheduled(*b);
+    runtime().scheduler().schedule(here(), b);
+  } else if (!add_to_batch(*batch, b)) {
+    cancel_unscheduled(b);
     Py_DECREF(result);
     return PyErr_NoMemory();
   }
@@ -94,7 +98,7 @@ PyBehavior* make_native(NativeBehavior& body, Scope* scope, PyObject** result_ou
 }
 
 void cancel_unscheduled(PyBehavior& b) noexcept {
-  if (!b.native) backend().count(b, -1);
+  backend().count(b, -1);
   backend().cancel(b);
   backend().clear(b);
   backend().let_go(b);

@@ -14,9 +14,13 @@ PyObject* collect(PyObject* argument, size_t& requests);
 PyObject* schedule_call(const Parameters& parameters, PyObject* callable, PyObject* const* extras, Py_ssize_t n,
                         Scope* scope);
 
-// The behavior over no cowns around a body of ours (PyBackend::make_native()), counted in `scope`, not scheduled yet;
-// *result_out gets the handle of its result. Null with an error, and the body is gone.
+// The behavior around a body that is no Python function (PyBackend::make_native()) with its requests, counted in
+// `scope`, not scheduled yet; *result_out gets the handle of its result. Null with an error, and the body is gone.
 PyBehavior* make_native(NativeBehavior& body, Scope* scope, PyObject** result_out);
+
+// Schedules what has its result, whose handle is stolen, or adds it to the open batch. The handle, or null with
+// MemoryError.
+PyObject* send_off(PyBehavior& behavior, PyObject* result);
 
 // Unmakes a member of a batch that will not be scheduled: its result is a CancelledError.
 void cancel_unscheduled(PyBehavior& behavior) noexcept;

@@ -12,6 +12,7 @@
 #include "runtime.h"
 #include "site.h"
 #include "turns.h"
+#include "watched.h"
 
 namespace boc::py {
 
@@ -85,7 +86,9 @@ int cown_traverse(PyObject* self, visitproc visit, void* arg) {
 int cown_clear(PyObject* self) {
   Payload* payload = self_of(self)->payload;
   if (owns_value(payload) && !payload->failed.load(relaxed)) {
-    Py_DECREF(payload->replace(Py_NewRef(Py_None)));
+    PyObject* garbage = payload->replace(Py_NewRef(Py_None));
+    tell_given(garbage, nullptr);
+    Py_DECREF(garbage);
   }
   return 0;
 }

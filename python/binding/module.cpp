@@ -1,6 +1,7 @@
 // The extension module bocpy._bocpy.
 #include "backend_choice.h"
 #include "batch_type.h"
+#include "c_api.h"
 #include "cown_type.h"
 #include "hold_type.h"
 #include "notice_functions.h"
@@ -26,7 +27,7 @@ int exec_module(PyObject* module) {
   }
   if (PyModule_AddFunctions(module, when_methods) < 0 || PyModule_AddFunctions(module, runtime_methods) < 0) return -1;
   if (PyModule_AddFunctions(module, pump_methods) < 0 || add_notice_functions(module) < 0) return -1;
-  if (add_backend_functions(module) < 0) return -1;
+  if (add_backend_functions(module) < 0 || add_c_api(module) < 0) return -1;
   for (const char* name : {"when", "whencall"}) {
     Ref function(PyObject_GetAttrString(module, name));
     if (!function) return -1;

@@ -130,7 +130,7 @@ PyObject* scope_get_done(PyObject* o, void*) {
     return nullptr;
   }
   Scope* parent = scope.get() ? scope.get()->parent() : current_scope();
-  NativeBehavior* body = backend().make_native();
+  NativeBehavior* body = backend().make_native(0);
   if (!body) return nullptr;
   body->body = outcome;
   body->let_go = let_go_outcome;

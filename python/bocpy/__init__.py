@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from ._config import WORKER_COUNT, backend
     from ._errors import CancelledError, TransferError
+    from ._include import get_include, get_sources
     from ._pump import PumpResult, pump, set_pump_notify, set_pump_watchdog, set_wait_pump_poll
     from ._runtime import WaitResult, quiesce, start, wait
 
@@ -56,6 +57,8 @@ __all__ = [
     "__version__",
     "backend",
     "batch",
+    "get_include",
+    "get_sources",
     "hold",
     "notice_delete",
     "notice_read",
@@ -82,6 +85,8 @@ _LATER = {
     "backend": "_config",
     "CancelledError": "_errors",
     "TransferError": "_errors",
+    "get_include": "_include",
+    "get_sources": "_include",
     "PumpResult": "_pump",
     "WaitResult": "_runtime",
     "pump": "_pump",

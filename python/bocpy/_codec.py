@@ -39,6 +39,11 @@ class Reference:
         self.object = target
 
 
+def as_it_is(thing: object) -> object:
+    """Called by a pickle with what a Reference stood for."""
+    return thing
+
+
 # Functions ------------------------------------------------------------------------------------------------------------
 
 
@@ -78,7 +83,8 @@ class ValuePickler(Pickler):
         if _reductions.is_exception_type(kind):
             self.saw_chain |= obj.__cause__ is not None or obj.__context__ is not None
             return _reductions.reduce_exception(obj, self.keep_chains)
-        return NotImplemented
+        copy = callbacks.copy_shareable(obj)
+        return NotImplemented if copy is NotImplemented else (as_it_is, (Reference(copy),))
 
 
 class _CopyPickler(ValuePickler):

@@ -3,6 +3,7 @@
 #include "clone.h"
 #include "immutable.h"
 #include "py_errors.h"
+#include "xidata.h"
 
 namespace boc::py {
 namespace {
@@ -120,10 +121,15 @@ PyObject* fill_function(PyObject*, PyObject* arguments) {
   Py_RETURN_NONE;
 }
 
+PyObject* copy_shareable(PyObject*, PyObject* o) {
+  return xi_supported(o) ? xi_copy(o) : Py_NewRef(Py_NotImplemented);
+}
+
 PyMethodDef callbacks[] = {
     {"by_reference", by_reference, METH_VARARGS, nullptr},
     {"function_shell", function_shell, METH_O, nullptr},
     {"fill_function", fill_function, METH_VARARGS, nullptr},
+    {"copy_shareable", copy_shareable, METH_O, nullptr},
 };
 
 // _codec's copy_all, with our callbacks installed in it the first time.

@@ -16,6 +16,8 @@ int copy_with_codec(PyObject* const* values, Py_ssize_t n, PyObject** copies, Py
 //       for all else. Buffers of bytearrays are copied there once, instead of into the pickle and out of it.
 //   function_shell(f) -> g   a function with f's code and globals, empty cells and no defaults.
 //   fill_function(g, cells, defaults, kwdefaults, attributes) -> None
+//   copy_shareable(o) -> another such object, made by the functions that o's type has registered with CPython (xidata.h);
+//       NotImplemented if it has not.
 PyObject* codec_callbacks();
 
 }  // namespace boc::py

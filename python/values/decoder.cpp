@@ -8,6 +8,7 @@
 #include "carry_bridge.h"
 #include "movable.h"
 #include "wire.h"
+#include "xidata.h"
 
 #if defined(__GNUC__) && PY_VERSION_HEX >= 0x030D0000
 #define BOC_SIZED_DICTS 1
@@ -355,7 +356,9 @@ PyObject* buffer_object(const Buffer& buffer) noexcept {
                          : PyByteArray_FromStringAndSize(buffer.data(), size);
 }
 
-PyObject* decode(const Encoded& encoded) {
+namespace {
+
+PyObject* decode_anyhow(const Encoded& encoded) {
   switch (encoded.format()) {
     case Encoded::Format::buffer:
       return buffer_object(encoded.buffers()[0]);
@@ -364,6 +367,18 @@ PyObject* decode(const Encoded& encoded) {
     default:
       return Decoder(encoded, false).value();
   }
+}
+
+}  // namespace
+
+PyObject* decode(const Encoded& encoded) {
+  const TransferKind kind(Transfer::copy);
+  return decode_anyhow(encoded);
+}
+
+PyObject* decode_last(const Encoded& encoded) {
+  const TransferKind kind(Transfer::move);
+  return decode_anyhow(encoded);
 }
 
 PyObject* take(EncodedRef& encoded) {
@@ -375,6 +390,7 @@ PyObject* take(EncodedRef& encoded) {
   } else if (encoded->format() == Encoded::Format::buffer) {
     made = Decoder::buffer_alone(*encoded);
   } else {
+    const TransferKind kind(Transfer::move);
     made = encoded->format() == Encoded::Format::pickle ? unpack(*encoded, lend) : Decoder(*encoded, true).value();
     if (made) {
       Decoder::settle(*encoded);

@@ -9,6 +9,9 @@ namespace boc::py {
 // was pickled.
 PyObject* decode(const Encoded& encoded);
 
+// The same for the last time: the encoded form is given up after that, though others may still refer to it now.
+PyObject* decode_last(const Encoded& encoded);
+
 // The same for the caller's own reference. If it is the only one, large buffers move into the value without a copy.
 // After a failure the reference stays the caller's, and whole.
 PyObject* take(EncodedRef& encoded);

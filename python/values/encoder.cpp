@@ -5,6 +5,7 @@
 #include "carry_bridge.h"
 #include "movable.h"
 #include "native_encoder.h"
+#include "xidata.h"
 
 namespace boc::py {
 namespace {
@@ -20,9 +21,7 @@ Encoded* buffer_alone(Buffer buffer) {
   return made_or_no_memory(out.finish(Encoded::Format::buffer));
 }
 
-}  // namespace
-
-Encoded* encode(PyObject* value) {
+Encoded* encode_anyhow(PyObject* value) {
   try {
     if (PyBytes_CheckExact(value) && PyBytes_GET_SIZE(value) >= kMovableSize) {
       return buffer_alone(Buffer::copy(PyBytes_AS_STRING(value), size_t(PyBytes_GET_SIZE(value)), true));
@@ -38,6 +37,13 @@ Encoded* encode(PyObject* value) {
     return nullptr;
   }
   return pack(value);
+}
+
+}  // namespace
+
+Encoded* encode(PyObject* value) {
+  const TransferKind kind(Transfer::copy);
+  return encode_anyhow(value);
 }
 
 Encoded* encode_shortly(PyObject* value) noexcept {
@@ -76,7 +82,8 @@ Encoded* encode_stolen(PyObject* value) {
       return made.release();
     }
   }
-  Encoded* made = encode(value);
+  const TransferKind kind(Transfer::move);
+  Encoded* made = encode_anyhow(value);
   if (made) Py_DECREF(value);
   return made;
 }

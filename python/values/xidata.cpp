@@ -1,14 +1,14 @@
 #include "xidata.h"
 
-#include "xidata_shim.h"
-
-#if BOC_HAS_XIDATA
-
 #include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <new>
 #include <unordered_map>
+#include <utility>
+
+#include "compat.h"
+#include "xidata_shim.h"
 
 namespace boc::py {
 namespace {
@@ -37,16 +37,10 @@ std::atomic<Registry*> registry{new Registry};
 std::atomic<long> waiting{0};
 std::atomic<unsigned> epoch{0};  // how many forks lie between this process and the first
 
+thread_local Transfer transfer = Transfer::move;
+
 std::int64_t here() noexcept {
   return PyInterpreterState_GetID(PyInterpreterState_Get());
-}
-
-bool is_attached() noexcept {
-#if PY_VERSION_HEX >= 0x030D0000
-  return PyThreadState_GetUnchecked() != nullptr;
-#else
-  return _PyThreadState_UncheckedGet() != nullptr;
-#endif
 }
 
 // In a forked child only what main owns is still there.
@@ -113,6 +107,16 @@ bool is_codec_type(PyTypeObject* type) noexcept {
 
 }  // namespace
 
+TransferKind::TransferKind(Transfer kind) noexcept : before_(std::exchange(transfer, kind)) {}
+
+TransferKind::~TransferKind() {
+  transfer = before_;
+}
+
+Transfer current_transfer() noexcept {
+  return transfer;
+}
+
 bool xi_supported(PyObject* object) noexcept {
   if (is_codec_type(Py_TYPE(object))) return false;
   const bool found = xi::is_registered(object);
@@ -129,10 +133,10 @@ int xi_share(PyObject* object, void** handle) noexcept {
   }
   share->data = xi::make();
   if (!share->data || xi::get(object, share->data) != 0) {
-    PyObject* error = PyErr_GetRaisedException();
+    PyObject* error = take_exception();
     if (share->data) xi::free(share->data);
     delete share;
-    PyErr_SetRaisedException(error);
+    raise_exception(error);
     return -1;
   }
   *handle = share;
@@ -150,12 +154,21 @@ PyObject* xi_rebuild(void* handle) noexcept {
   return xi::new_object(share->data);
 }
 
+PyObject* xi_copy(PyObject* object) noexcept {
+  const TransferKind kind(Transfer::copy);
+  void* handle = nullptr;
+  if (xi_share(object, &handle) < 0) return nullptr;
+  PyObject* copy = xi_rebuild(handle);
+  xi_release(handle);
+  return copy;
+}
+
 void xi_release(void* handle) noexcept {
   auto* share = static_cast<Share*>(handle);
-  if (!was_forked_away(*share) && is_attached() && here() == share->owner) {
-    PyObject* error = PyErr_GetRaisedException();
+  if (!was_forked_away(*share) && attached() && here() == share->owner) {
+    PyObject* error = take_exception();
     destroy(share);
-    PyErr_SetRaisedException(error);
+    raise_exception(error);
   } else {
     hand_back(share);
   }
@@ -177,27 +190,3 @@ void xi_after_fork_in_child() noexcept {
 }
 
 }  // namespace boc::py
-
-#else  // CPython 3.10 and 3.11 have no interpreters of ours
-
-namespace boc::py {
-
-bool xi_supported(PyObject*) noexcept {
-  return false;
-}
-int xi_share(PyObject*, void**) noexcept {
-  PyErr_SetString(PyExc_SystemError, "cross-interpreter data needs CPython 3.12");
-  return -1;
-}
-PyObject* xi_rebuild(void*) noexcept {
-  PyErr_SetString(PyExc_SystemError, "cross-interpreter data needs CPython 3.12");
-  return nullptr;
-}
-void xi_release(void*) noexcept {}
-void xi_drain() noexcept {}
-void xi_interpreter_ends() noexcept {}
-void xi_after_fork_in_child() noexcept {}
-
-}  // namespace boc::py
-
-#endif

@@ -7,6 +7,22 @@
 
 namespace boc::py {
 
+// What happens to the original while its type's functions are at work: it is given up, or it stays in use and what is
+// made is a copy. They may ask (the C interface's bocpy_transfer()). Each thread has its own; `move` outside all.
+enum class Transfer { move, copy };
+
+class TransferKind {
+ public:
+  explicit TransferKind(Transfer kind) noexcept;
+  ~TransferKind();
+  TransferKind(const TransferKind&) = delete;
+  TransferKind& operator=(const TransferKind&) = delete;
+
+ private:
+  Transfer before_;
+};
+Transfer current_transfer() noexcept;
+
 // Attached. True if CPython knows how to share objects of this very type and the codec does not do them by itself.
 bool xi_supported(PyObject* object) noexcept;
 
@@ -16,6 +32,10 @@ int xi_share(PyObject* object, void** handle) noexcept;
 // Attached to any interpreter, also in several at once: a new reference, or null with an error (RuntimeError if the
 // owner has ended or was left in the parent of a fork). May run user code. Not while the handle is being released.
 PyObject* xi_rebuild(void* handle) noexcept;
+
+// Attached: another such object in this interpreter, by its type's functions, which are told Transfer::copy. Null with
+// an error.
+PyObject* xi_copy(PyObject* object) noexcept;
 
 // From any thread, attached to anything or to nothing. At once if attached to the owner (may then run user code), else
 // when the owner calls xi_drain(); never if the owner has ended.
