@@ -1,4 +1,4 @@
-"""Builds the wheel and runs the Python tests on every interpreter, with every backend that it can have.
+"""Builds the wheel, then runs the Python tests and the templates on every interpreter, with every backend it can have.
 
     python scripts/matrix.py                       everything
     python scripts/matrix.py --only 3.13,3.13t     these interpreters
@@ -47,6 +47,10 @@ BACKENDS: dict[str, tuple[str, ...]] = {
 NEEDED_IN_CI = ("3.13t", "3.14")
 SDIST_ON = ("3.13", "3.12", "3.11", "3.13-debian", "3.14")  # the first of these that takes part
 
+# Projects of users below templates/, built and tested against the installed wheel, and what they need besides.
+TEMPLATES = ("c_extension", "cpp_extension")
+TEMPLATE_NEEDS = ("pybind11>=3.1",)
+
 TESTS_DEADLINE = 1500  # seconds for one run of the tests: a hang must not take the other interpreters' results along
 NO_TESTS_COLLECTED = 5
 
@@ -88,6 +92,9 @@ class Job:
             self._prepare()
             for backend in backends:
                 self._test(backend)
+            self._build_templates()
+            for backend in backends:
+                self._test_templates(backend)
         except StepFailed as failure:
             self._failed(str(failure))
         except Exception:
@@ -134,14 +141,31 @@ class Job:
         check = [str(self.python), "-W", "error", "-c", _IMPORT_CHECK, backend, kind]
         run_logged(self.interpreter.command(check, self.folder), self.folder / f"import-{backend}.log", env=env)
 
-        self.stage = f"tests with the backend {backend}"
-        row = Row(self.interpreter.name, backend)
-        junit = self.folder / f"junit-{backend}.xml"
-        log = self.folder / f"tests-{backend}.log"
+        self._run_pytest(backend, f"tests-{backend}", self.folder / "src", env)
+
+    def _build_templates(self) -> None:
+        """As their users do, but for the isolated build, which would look for bocpy-dual in the registry."""
+        tools = ("setuptools>=64", *TEMPLATE_NEEDS)
+        install = [str(self.python), "-m", "pip", "install", *tools]
+        self._step("what the templates need", lambda: self._in_place(*install, log="templates.log", attempts=2))
+        for template in TEMPLATES:
+            source = copy_snapshot(self.options.snapshot / "templates" / template, self.folder / "templates" / template)
+            build = [str(self.python), "-m", "pip", "install", "--no-build-isolation", "--no-deps", str(source)]
+            self._step(f"template {template}", lambda build=build: self._in_place(*build, log="templates.log"))
+
+    def _test_templates(self, backend: str) -> None:
+        self.stage = f"tests of the templates with the backend {backend}"
+        env = clean_env({"BOCPY_BACKEND": backend})
+        self._run_pytest(f"{backend}, templates", f"templates-{backend}", self.folder / "templates", env)
+
+    def _run_pytest(self, label: str, name: str, cwd: Path, env: dict[str, str]) -> None:
+        row = Row(self.interpreter.name, label)
+        junit = self.folder / f"junit-{name}.xml"
+        log = self.folder / f"{name}.log"
         command = [str(self.python), "-m", "pytest", "-ra", "-p", "no:cacheprovider", f"--junitxml={junit}"]
         command += ["-k", self.options.k] if self.options.k else []
         begun = time.monotonic()
-        status = _run_tests(self.interpreter.command(command, self.folder / "src"), log, env)
+        status = _run_tests(self.interpreter.command(command, cwd), log, env)
         row.seconds = time.monotonic() - begun
         try:
             read_junit(junit, row)
@@ -154,9 +178,9 @@ class Job:
         if status not in (0, 1):
             row.note = _ending(status)
         row.note = row.note or (f"see {log}" if row.failed else self.interpreter.version)
-        say(f"{row.interpreter} {backend}: {row.passed} passed, {row.failed} failed, {row.skipped} skipped")
+        say(f"{row.interpreter} {label}: {row.passed} passed, {row.failed} failed, {row.skipped} skipped")
         if row.failed:
-            say(f"--- {row.interpreter} {backend}, the end of {log}:\n{tail(log, 80)}\n---")
+            say(f"--- {row.interpreter} {label}, the end of {log}:\n{tail(log, 80)}\n---")
         self.rows.append(row)
 
 

@@ -14,6 +14,14 @@ from workshop import StepFailed, clean_env, run_logged
 # The C++ and C runtimes that every Linux with a C++ compiler has; nothing else may be needed to import the package.
 _ALLOWED = re.compile(r"(libstdc\+\+|libgcc_s|libc|libm|libpthread|ld-linux[\w-]*)\.so\.\d+")
 
+# One of each kind.
+_FOR_EXTENSIONS = {
+    "bocpy/include/bocpy/bocpy.h",
+    "bocpy/include/boc/native.h",
+    "bocpy/lib/libboc_core.a",
+    "bocpy/lib/cmake/boc/boc-config.cmake",
+}
+
 
 def build_wheel(interpreter: Interpreter, python: Path, source: Path, into: Path, log: Path, jobs: int) -> Path:
     """`pip wheel` of a folder or an sdist, in an isolated build environment."""
@@ -45,6 +53,8 @@ def check_wheel(interpreter: Interpreter, wheel: Path, scratch: Path) -> None:
             if f".{interpreter.soabi}.so" not in name:
                 raise StepFailed(f"{wheel.name}: {name} is not named for {interpreter.soabi}")
             _check_links(Path(archive.extract(name, scratch)))
+        if missing := sorted(_FOR_EXTENSIONS.difference(names)):
+            raise StepFailed(f"{wheel.name} lacks what extension modules are built with: {', '.join(missing)}")
 
 
 def _check_links(extension: Path) -> None:
@@ -74,6 +84,6 @@ def contents(wheel: Path) -> dict[str, str]:
     """A digest for each file, but for the files that hold the build folder's path or other files' digests."""
     with zipfile.ZipFile(wheel) as archive:
         return {
-            name: "" if name.endswith((".so", "/RECORD")) else hashlib.sha256(archive.read(name)).hexdigest()
+            name: "" if name.endswith((".so", ".a", "/RECORD")) else hashlib.sha256(archive.read(name)).hexdigest()
             for name in archive.namelist()
         }

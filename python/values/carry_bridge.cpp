@@ -42,6 +42,17 @@ int gather_buffers(PyObject* buffers, EncodedBuilder& out) {
   return 0;
 }
 
+// What has been given up already belongs to the caller again: a type that has one owner finds it here.
+void take_back(const std::vector<Outside>& given) {
+  if (current_transfer() != Transfer::move) return;
+  PyObject* raised = take_exception();
+  for (const Outside& entry : given) {
+    if (entry.shared) Py_XDECREF(xi_rebuild(entry.shared));
+    PyErr_Clear();
+  }
+  raise_exception(raised);
+}
+
 int gather_outside(PyObject* outside, EncodedBuilder& out) {
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(outside); ++i) {
     Ref item(Py_NewRef(PyList_GET_ITEM(outside, i)));
@@ -50,6 +61,7 @@ int gather_outside(PyObject* outside, EncodedBuilder& out) {
       entry.cown = payload_of_cown(item.get());
       keep_payload(entry.cown);
     } else if (xi_share(item.get(), &entry.shared) < 0) {
+      take_back(out.outside);
       return -1;
     }
     out.add_outside(entry);

@@ -8,6 +8,8 @@ import bocpy
 import pytest
 from extension_building import run_compiler
 
+pytestmark = pytest.mark.timeout(400)  # each test compiles
+
 INCLUDE = Path(bocpy.get_include())
 C_HEADERS = ["bocpy/bocpy.h", "bocpy/xidata.h", "bocpy/runtime.h"]
 CPP_HEADERS = [*C_HEADERS, "bocpy/when.hpp"]

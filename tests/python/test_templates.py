@@ -14,11 +14,14 @@ if not TEMPLATES.is_dir():
     pytest.skip(f"the templates are not beside the tests (looked in {TEMPLATES})", allow_module_level=True)
 
 
+pytestmark = pytest.mark.timeout(600)  # compilers, and the tests of a whole project
+
+
 def run_tests(template: str, built: Path) -> None:
     """In a process of their own: an extension module must be met by a new interpreter, and may crash."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(TEMPLATES / template / "tests")]
     env = dict(os.environ, PYTHONPATH=os.pathsep.join([str(built), os.environ.get("PYTHONPATH", "")]))
-    done = subprocess.run(command, cwd=built, env=env, capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(command, cwd=built, env=env, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
 
 

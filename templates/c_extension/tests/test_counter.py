@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import bocpy
@@ -218,6 +220,38 @@ def test_in_containers() -> None:
     copy = cown.result()
     assert copy["one"] is copy["same"]
     assert (copy["one"].increment(), cown.result()["one"].count) == (4, 3)
+
+
+@pytest.mark.skipif(bocpy.backend() != "subinterp", reason="subinterp alone: on threads nothing is carried")
+def test_what_cannot_be_given_stays_whole() -> None:
+    counter, given = Counter(), Counter()
+    cown = Cown(given)
+    with pytest.raises(TransferError, match="Counter"):
+        Cown([counter, given])
+    assert counter.increment() == 1
+    with pytest.raises(TransferError):
+        Cown([counter, threading.Lock()])
+    assert counter.increment() == 2
+    assert cown.result().count == 0
+
+
+def test_made_where_main_never_imported_it() -> None:
+    program = """
+from bocpy import when
+
+@when()
+def made():
+    import bocpy_counter
+    return bocpy_counter.Counter(3)
+
+@when(made)
+def more(made):
+    return made.value.increment()
+
+print(more.result(), made.result().count, made.result(take=True).increment())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "4 4 5\n", "")
 
 
 def test_twice_given_away() -> None:
