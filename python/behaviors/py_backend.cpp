@@ -96,12 +96,13 @@ void PyBackend::fail(PyBehavior& b, PyObject* error) noexcept {
   result.origin = b.site;
   if (rises) {
     result.looked.store(true, relaxed);
-  } else
+  } else {
     try {
       failures_.add(result);
     } catch (const std::bad_alloc&) {
       result.looked.store(true, relaxed);  // no memory to remember it: it can still be looked at
     }
+  }
   if (on_failure && b.scope) on_failure(*b.scope, result);
 }
 
