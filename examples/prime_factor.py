@@ -4,7 +4,7 @@
     bocpy-prime-factor --bits 32 --lanes 8
 
 Pollard's rho walks through x*x + c modulo the number, and meets a factor sooner or later; how soon depends on c. So the
-lanes try different c. A lane is a chain of behaviors: each takes the next few c, tries them, and schedules the next one.
+lanes try different c. A lane is a chain of behaviors: each takes the next few c, tries them, and schedules the next.
 
 The lanes share no cown. They agree by the noticeboard:
 

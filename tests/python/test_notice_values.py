@@ -24,7 +24,7 @@ from bocpy import (
     wait,
     when,
 )
-from payload_testing import Loud, heard
+from payload_testing import MOVING, Loud, anchors, beside, heard
 
 
 @dataclass
@@ -286,7 +286,8 @@ class Refuses:
 
 
 @pytest.mark.parametrize(
-    ("error", "raised"), [(ValueError, TransferError), (KeyboardInterrupt, KeyboardInterrupt), (MemoryError, MemoryError)]
+    ("error", "raised"),
+    [(ValueError, TransferError), (KeyboardInterrupt, KeyboardInterrupt), (MemoryError, MemoryError)],
 )
 def test_errors_while_copying(error, raised) -> None:
     notice_write("k", 1)
@@ -404,6 +405,37 @@ def test_values_that_use_the_noticeboard_when_they_are_made() -> None:
     notice_update("k", lambda value: Reenters(value.n + 1))
     assert notice_read("k").n == 2
     run_threads(*[reads] * 3)
+
+
+class Moved:
+    """Uses the noticeboard when it is carried to another interpreter."""
+
+    def __reduce__(self) -> Any:
+        notice_write("seen", (notice_read("k"), noticeboard()["k"]))
+        notice_update("times", lambda times: times + 1, 0)
+        return list, ("came",)
+
+
+def test_values_that_use_the_noticeboard_when_they_are_fetched(gate, two_workers) -> None:
+    """Perhaps by the thread that needs them, on behalf of a behavior that has a view of its own."""
+    first, second = anchors(gate)
+    cown: Cown[Any] = Cown(None)
+    notice_write("k", [1])
+
+    @beside(first, cown)
+    def fill(cown):
+        cown.value = [Moved()]
+
+    @beside(second, cown)
+    def fetches(cown):
+        seen = notice_read("k")
+        came = cown.value[0]
+        return seen, notice_read("k") is seen, type(came).__name__
+
+    fill.result()
+    assert fetches.result() == ([1], True, "list" if MOVING else "Moved")
+    if MOVING:
+        assert notice_read("seen") == ([1], [1]) and notice_read("times") == 1
 
 
 def test_a_snapshot_read_by_several_threads() -> None:

@@ -4,7 +4,6 @@ test_notice_values.py; notice_update: test_notice_update.py."""
 from __future__ import annotations
 
 import inspect
-import random
 import threading
 import types
 from collections.abc import Mapping
@@ -14,7 +13,6 @@ import bocpy
 import pytest
 from boc_testing import caught, run_threads
 from bocpy import (
-    REMOVED,
     Cown,
     WaitResult,
     batch,
@@ -28,6 +26,7 @@ from bocpy import (
     start,
     wait,
     when,
+    whencall,
 )
 
 BAD_KEYS = [
@@ -216,10 +215,7 @@ def test_a_write_is_seen_by_what_its_writer_schedules() -> None:
         outside = when()(reads)
         assert outside.result() == -round
 
-        @when()
-        def inside():
-            return writes(round)
-
+        inside = whencall(writes, [], [round])
         assert inside.result().result() == round
     with batch():
         notice_write("k", "batch")
@@ -283,21 +279,9 @@ def test_from_threads_in_a_behavior() -> None:
     assert runs_threads.result() == ([2], 1)
 
 
-def test_a_snapshot_that_is_kept() -> None:
-    for i in range(1000):
-        notice_write(f"k{i}", [i])
-    kept = noticeboard()
-    for i in range(0, 1000, 2):
-        notice_delete(f"k{i}")
-        notice_write(f"k{i + 1}", "changed")
-    assert len(noticeboard()) == 500
-    assert kept == {f"k{i}": [i] for i in range(1000)}
-    wait()
-    assert noticeboard() == {} and len(kept) == 1000 and kept["k998"] == [998]
-
-
 def test_a_snapshot_outlives_its_behavior() -> None:
     notice_write("k", [1])
+    board = Cown(noticeboard())
     kept = Cown[Any](None)
 
     @when(kept)
@@ -313,7 +297,6 @@ def test_a_snapshot_outlives_its_behavior() -> None:
     def returns():
         return noticeboard()
 
-    board = Cown(noticeboard())
     assert looks.result() == ([1], True)
     assert keeps.result() is None
     assert when(board)(lambda board: board.value["k"]).result() == [1]
@@ -367,86 +350,13 @@ def test_wait_and_quiesce_give_dicts() -> None:
 
 
 def test_wait_counts_what_behaviors_have_written() -> None:
+    def writes(i):
+        notice_write(f"k{i}", i)
+        notice_update("sum", lambda total: total + i, 0)
+
     for i in range(50):
-
-        @when()
-        def writes():
-            notice_write(f"k{i}", i)
-            notice_update("sum", lambda total: total + i, 0)
-
+        whencall(writes, [], [i])
     assert wait(noticeboard=True) == {f"k{i}": i for i in range(50)} | {"sum": sum(range(50))}
-
-
-def test_ten_thousand_keys() -> None:
-    for i in range(10_000):
-        notice_write(f"key number {i}", i)
-    assert len(noticeboard()) == 10_000 and notice_read("key number 9999") == 9999
-    assert when()(lambda: [notice_read(f"key number {i}") for i in (0, 5000, 10_000)]).result() == [0, 5000, None]
-    for i in range(0, 10_000, 3):
-        notice_delete(f"key number {i}")
-    expected = {f"key number {i}": i for i in range(10_000) if i % 3}
-    board = wait(noticeboard=True)
-    assert board == expected and list(board) == list(expected)
-
-
-def keys_of_one_hash(count: int) -> list[str]:
-    """Keys whose hashes are all the same where std::hash is that of libstdc++ (Murmur's steps can be taken backwards);
-    elsewhere they are keys like others."""
-    mask, factor = (1 << 64) - 1, 0xC6A4A7935BD1E995
-    inverse = pow(factor, -1, 1 << 64)
-
-    def mix(value: int) -> int:
-        return value ^ (value >> 47)
-
-    numbers = random.Random(1)
-    begin = 0xC70F6907 ^ (16 * factor & mask)
-    keys: list[str] = []
-    while len(keys) < count:
-        first = bytes(numbers.randrange(97, 123) for _ in range(8))
-        inner = mix(int.from_bytes(first, "little") * factor & mask) * factor & mask
-        wanted = ((begin ^ inner) * factor & mask) ^ 0x0123456789ABCDEF
-        second = (mix(wanted * inverse & mask) * inverse & mask).to_bytes(8, "little")
-        if second.isascii() and 0 not in second:
-            keys.append((first + second).decode())
-    return keys
-
-
-KEYS = {
-    "few": [f"k{i}" for i in range(8)],
-    "many": [f"k{i}" for i in range(400)],
-    "of one hash": keys_of_one_hash(12),
-    "long": ["k" * n for n in range(64)],
-}
-
-
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("keys", KEYS.values(), ids=KEYS.keys())
-def test_against_a_dict(keys: list[str], seed: int) -> None:
-    chance = random.Random(seed)
-    model: dict[str, Any] = {}
-    kept: list[tuple[Any, dict[str, Any]]] = []
-    for step in range(1500):
-        key = chance.choice(keys)
-        action = chance.random()
-        if action < 0.45:
-            model[key] = value = chance.choice([step, [step], "text" * 10])
-            notice_write(key, value)
-        elif action < 0.85:
-            model.pop(key, None)
-            if action < 0.6:
-                notice_update(key, lambda value: REMOVED)
-            else:
-                notice_delete(key)
-        else:
-            model[key] = [model.get(key, "default"), step][-1]
-            notice_update(key, lambda value, step=step: step, "default")
-        if step % 100 == 0:
-            kept.append((noticeboard(), dict(model)))
-            assert list(noticeboard().items()) == list(model.items())
-    assert all(board == then and list(board) == list(then) and len(board) == len(then) for board, then in kept)
-    for key in chance.sample(keys, len(keys)):
-        notice_delete(key)
-    assert len(noticeboard()) == 0 == len(list(noticeboard()))
 
 
 def test_names() -> None:
