@@ -134,7 +134,7 @@ uint32_t weigh(PyObject* value) noexcept {
     weight += PyByteArray_GET_SIZE(value);
   } else if (type == &PyUnicode_Type) {
     weight += PyUnicode_GET_LENGTH(value);
-  } else {
+  } else if (!is_matrix(value)) {  // a matrix moves without a copy, whatever its size
     weight = PICKLED;
   }
   return static_cast<uint32_t>(weight < UINT32_MAX ? weight : UINT32_MAX);
@@ -155,8 +155,9 @@ bool encode_resident(MovingPayload& payload, bool keep) noexcept {
 
 bool encode_ahead(MovingPayload& payload, bool keep) noexcept {
   PyObject* value = payload.value;
-  const bool moves = !keep && movable(value);
-  if (!moves && payload.look().weight > QUICK) return false;
+  const bool matrix = is_matrix(value);
+  const bool moves = !keep && (matrix || movable(value));
+  if (!moves && (payload.look().weight > QUICK || (matrix && matrix_bytes(value) > QUICK))) return false;
   Encoded* encoded = moves ? encode_stolen(value) : encode_shortly(value);
   if (!encoded) {
     PyErr_Clear();

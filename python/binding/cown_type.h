@@ -1,6 +1,7 @@
 // The Python object in front of a cown: a handle. Several may stand for the same cown.
 #pragma once
 
+#include "heap_type.h"
 #include "py_backend.h"
 
 namespace boc::py {
@@ -20,9 +21,5 @@ Access access_to(Payload* payload);
 PyObject* take_value(Payload* payload);
 // Raises the stored exception of a failed cown, which the caller holds (to write or not).
 void raise_stored(Payload* payload, bool writes);
-
-// Builds a type from a spec, immortal where shared reference counts would be fought over.
-PyTypeObject* make_type(PyObject* module, PyType_Spec* spec, PyTypeObject* base);
-void immortalize(PyObject* o) noexcept;
 
 }  // namespace boc::py

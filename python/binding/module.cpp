@@ -4,6 +4,7 @@
 #include "c_api.h"
 #include "cown_type.h"
 #include "hold_type.h"
+#include "matrix_type.h"
 #include "notice_functions.h"
 #include "pinned_type.h"
 #include "pump.h"
@@ -22,7 +23,7 @@ int exec_module(PyObject* module) {
   if (!home().breath) return -1;
   if (add_cown_type(module) < 0 || add_pinned_type(module) < 0 || add_read_type(module) < 0 ||
       add_when_type(module) < 0 || add_hold_type(module) < 0 || add_batch_type(module) < 0 ||
-      add_scope_type(module) < 0) {
+      add_scope_type(module) < 0 || add_matrix_types(module) < 0) {
     return -1;
   }
   if (PyModule_AddFunctions(module, when_methods) < 0 || PyModule_AddFunctions(module, runtime_methods) < 0) return -1;

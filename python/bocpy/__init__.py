@@ -18,6 +18,8 @@ from . import _bocpy
 from ._bocpy import (
     REMOVED,
     Cown,
+    Matrix,
+    MatrixView,
     PinnedCown,
     batch,
     hold,
@@ -50,6 +52,8 @@ __all__ = [
     "WORKER_COUNT",
     "CancelledError",
     "Cown",
+    "Matrix",
+    "MatrixView",
     "PinnedCown",
     "PumpResult",
     "TransferError",

@@ -11,7 +11,7 @@ from types import CellType, CodeType, FunctionType, MappingProxyType, MethodType
 from . import _carry_functions as _functions
 from . import _carry_reductions as _reductions
 from . import _carry_special as _special
-from ._bocpy import Cown, _xi_supported
+from ._bocpy import Cown, Matrix, _xi_supported
 from ._carry_classes import Record, by_number, record_of, reserve
 from ._carry_immutable import ATOMS, is_fixed, is_simple
 from ._carry_names import MISSING, find, importable, is_standard, module_named, name_in_types, name_of_module
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _TYPE_CLASS = 1 << 31  # Py_TPFLAGS_TYPE_SUBCLASS
 _EXCEPTION_CLASS = 1 << 30  # Py_TPFLAGS_BASE_EXC_SUBCLASS
-_PLAIN = ATOMS | {list, dict, set, tuple, frozenset, bytearray}
+_PLAIN = ATOMS | {list, dict, set, tuple, frozenset, bytearray, Matrix}
 _NAMELESS = (type(None), type(...), type(NotImplemented))  # pickle knows them
 _reduce: Any = object.__reduce__
 _reduce_ex: Any = object.__reduce_ex__
@@ -370,6 +370,7 @@ class CarryPickler(Pickler):
 _HANDLERS: dict[type, Callable[[CarryPickler, Any], Any]] = {
     FunctionType: CarryPickler._function,
     Cown: CarryPickler._outside,
+    Matrix: CarryPickler._outside,
     object: CarryPickler._marker,
     CellType: CarryPickler._cell,
     CodeType: lambda _, code: _functions.reduce_code(code),

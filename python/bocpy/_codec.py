@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from types import CellType, FunctionType, MappingProxyType, MethodType, SimpleNamespace
 
 from . import _carry_reductions as _reductions
+from ._bocpy import Matrix
 
 TYPE_CHECKING = False  # importing typing takes longer than all the rest; type checkers know the name
 if TYPE_CHECKING:
@@ -108,6 +109,13 @@ def _copy_buffer(buffer: PickleBuffer) -> bytes | bytearray:
         return bytes(raw) if raw.readonly else bytearray(raw)
 
 
+def _room(ref: Any) -> int:
+    """Return the bytes of what was copied beside the pickle."""
+    if type(ref) is bytearray:
+        return len(ref)
+    return 8 * ref.size if type(ref) is Matrix else 0
+
+
 _Answer = tuple["list[Any] | None", int, "Exception | None"]
 
 
@@ -123,7 +131,7 @@ def _copy(values: list[Any], chains: bool) -> tuple[_Answer, bool]:
         for index, value in enumerate(values):  # noqa: B007
             pickler.dump(value)
         copied = [_copy_buffer(buffer) for buffer in buffers]
-        size = file.tell() + sum(map(len, copied)) + sum(len(ref) for ref in refs if type(ref) is bytearray)
+        size = file.tell() + sum(map(len, copied)) + sum(_room(ref) for ref in refs)
         file.seek(0)
         unpickler = _CopyUnpickler(file, refs, copied)
         copies = []

@@ -60,6 +60,9 @@ int gather_outside(PyObject* outside, EncodedBuilder& out) {
     if (is_cown(item.get())) {
       entry.cown = payload_of_cown(item.get());
       keep_payload(entry.cown);
+    } else if (is_matrix(item.get())) {
+      entry.matrix = share_matrix(item.get(), current_transfer() == Transfer::move);
+      if (!entry.matrix.doubles) throw std::bad_alloc();
     } else if (xi_share(item.get(), &entry.shared) < 0) {
       take_back(out.outside);
       return -1;
@@ -82,6 +85,7 @@ Encoded* gather_all(PyObject* data, PyObject* buffers, PyObject* outside) {
 }
 
 PyObject* outside_object(const Outside& entry) {
+  if (entry.matrix.doubles) return matrix_around(entry.matrix, current_transfer() == Transfer::move);
   return entry.cown ? wrap_kept_payload(entry.cown) : xi_rebuild(entry.shared);
 }
 
@@ -163,10 +167,12 @@ PyObject* unpack(const Encoded& encoded, PyObject* (*object_of)(const Buffer&) n
 }
 
 Encoded* pack_error(PyObject* exception) {
+  const TransferKind kind(Transfer::copy);
   return pack_with("pack_error", exception);
 }
 
 int pack_function(PyObject* function, Encoded** out, PyObject** watches, bool* mutable_data) {
+  const TransferKind kind(Transfer::copy);
   Ref packer(module_attribute(kCarry, "pack_function"));
   Ref answer(packer ? PyObject_CallOneArg(packer.get(), function) : nullptr);
   if (!answer) return -1;
@@ -186,6 +192,7 @@ int pack_function(PyObject* function, Encoded** out, PyObject** watches, bool* m
 }
 
 PyObject* unpack_function(const Encoded& encoded) {
+  const TransferKind kind(Transfer::copy);
   return unpack_with("unpack_function", encoded, buffer_object);
 }
 

@@ -5,7 +5,8 @@
 
 namespace boc::py {
 
-// All of these run Python code, and raise whatever it raises as it is.
+// All of these run Python code, and raise whatever it raises as it is. What has one owner, a matrix for instance, is handed
+// over or copied as current_transfer() says (xidata.h).
 
 // A new one, or null with an error.
 Encoded* pack(PyObject* value);
@@ -24,7 +25,7 @@ int pack_function(PyObject* function, Encoded** out, PyObject** watches, bool* m
 PyObject* unpack_function(const Encoded& encoded);
 
 // An Encoded from the three parts that _carry deals in: a bytes, a list of objects with the buffer protocol, a list of
-// cowns and objects that their types carry. And back, as new references; -1 with an error.
+// cowns, matrices and objects that their types carry. And back, as new references; -1 with an error.
 Encoded* gather(PyObject* data, PyObject* buffers, PyObject* outside);
 struct Parts {
   Ref data, buffers, outside;

@@ -1,6 +1,7 @@
 #include "codec_bridge.h"
 
 #include "clone.h"
+#include "doubles.h"
 #include "immutable.h"
 #include "py_errors.h"
 #include "xidata.h"
@@ -29,15 +30,15 @@ PyObject* append_reference(PyObject* refs, PyObject* o) {
   return PyList_Append(refs, o) < 0 ? nullptr : PyLong_FromSsize_t(index);
 }
 
-// A bytearray that occurs twice must become one again: state[1] maps its address to its place in the list.
+// A bytearray or matrix that occurs twice must become one again: state[1] maps its address to its place in the list.
 // The originals are kept alive by the value that is being pickled, or by state[2].
-PyObject* byte_array_reference(PyObject* state, PyObject* o) {
+PyObject* copied_reference(PyObject* state, PyObject* o) {
   Ref address(PyLong_FromVoidPtr(o));
   if (!address) return nullptr;
   PyObject* places = PyTuple_GET_ITEM(state, 1);
   PyObject* known = dict_get(places, address.get());
   if (known || PyErr_Occurred()) return known;
-  Ref copied(PyByteArray_FromObject(o));
+  Ref copied(is_matrix(o) ? copy_matrix(o) : PyByteArray_FromObject(o));
   if (!copied || PyList_Append(PyTuple_GET_ITEM(state, 2), o) < 0) return nullptr;
   Ref index(append_reference(PyTuple_GET_ITEM(state, 0), copied.get()));
   if (!index || PyDict_SetItem(places, address.get(), index.get()) < 0) return nullptr;
@@ -46,7 +47,7 @@ PyObject* byte_array_reference(PyObject* state, PyObject* o) {
 
 // persistent_id of a pickler, called for every object in the graph: this is why it is not Python code.
 PyObject* persistent_id(PyObject* state, PyObject* o) {
-  if (Py_TYPE(o) == &PyByteArray_Type) return byte_array_reference(state, o);
+  if (Py_TYPE(o) == &PyByteArray_Type || is_matrix(o)) return copied_reference(state, o);
   PyObject* holder_type = PyTuple_GET_ITEM(state, 3);
   if (reinterpret_cast<PyObject*>(Py_TYPE(o)) == holder_type) {
     // A reference that _codec asks for: the object inside goes as it is whatever it is.

@@ -293,6 +293,8 @@ PyObject* Decoder::get() {
       return Py_NewRef(marks_[load<uint32_t>(p_)]);
     case kCown:
       return wrap_kept_payload(encoded_.outside()[load<uint32_t>(p_)].cown);
+    case kMatrix:
+      return matrix_around(encoded_.outside()[load<uint32_t>(p_)].matrix, last_);
     default:
       return numbers(tag);
   }
@@ -363,7 +365,7 @@ PyObject* decode_anyhow(const Encoded& encoded) {
     case Encoded::Format::buffer:
       return buffer_object(encoded.buffers()[0]);
     case Encoded::Format::pickle:
-      return unpack(encoded, buffer_object);
+      return unpack(encoded, buffer_object, false);
     default:
       return Decoder(encoded, false).value();
   }

@@ -41,13 +41,27 @@ void Buffer::free() noexcept {
 void Outside::let_go() noexcept {
   if (cown) let_go_payload(cown);
   if (shared) xi_release(shared);
+  if (matrix.doubles) matrix.doubles->unref();
 }
 
 size_t Encoded::weight() const noexcept {
   size_t sum = sizeof(Encoded) + size_ + outside_.size() * sizeof(Outside);
   for (const Buffer& buffer : buffers_) sum += sizeof(Buffer) + buffer.size;
+  for (const Outside& entry : outside_) {
+    if (entry.matrix.doubles) sum += entry.matrix.doubles->size() * sizeof(double);
+  }
   return sum;
 }
+
+namespace {
+
+bool same_matrix(const MatrixShare& a, const MatrixShare& b) noexcept {
+  if (!a.doubles || !b.doubles) return a.doubles == b.doubles;
+  return a.rows == b.rows && a.columns == b.columns &&
+         std::memcmp(a.doubles->data(), b.doubles->data(), a.doubles->size() * sizeof(double)) == 0;
+}
+
+}  // namespace
 
 bool Encoded::same_bytes(const Encoded& other) const noexcept {
   if (format_ != other.format_ || size_ != other.size_ || buffers_.size() != other.buffers_.size() ||
@@ -55,7 +69,8 @@ bool Encoded::same_bytes(const Encoded& other) const noexcept {
     return false;
   }
   for (size_t i = 0; i < outside_.size(); ++i) {
-    if (outside_[i].shared || outside_[i].cown != other.outside_[i].cown) return false;
+    const Outside &a = outside_[i], &b = other.outside_[i];
+    if (a.shared || b.shared || a.cown != b.cown || !same_matrix(a.matrix, b.matrix)) return false;
   }
   for (size_t i = 0; i < buffers_.size(); ++i) {
     const Buffer &a = buffers_[i], &b = other.buffers_[i];

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "compat.h"
+#include "doubles.h"
 
 namespace boc::py {
 
@@ -42,10 +43,11 @@ struct Buffer {
   void free() noexcept;  // any thread, attached or not
 };
 
-// What the stream refers to by number: a cown, or an object that its own type carries (xidata.h).
+// What the stream refers to by number: a cown, an object that its own type carries (xidata.h), or a matrix.
 struct Outside {
   Payload* cown = nullptr;
   void* shared = nullptr;
+  MatrixShare matrix = {};
 
   void let_go() noexcept;  // any thread
 };

@@ -49,6 +49,7 @@ Encoded* encode(PyObject* value) {
 Encoded* encode_shortly(PyObject* value) noexcept {
   Encoded* made = nullptr;
   PyObject* raised = take_exception();
+  const TransferKind kind(Transfer::copy);
   try {
     NativeEncoder encoder;
     if (encoder.put(value)) made = encoder.finish();

@@ -12,7 +12,8 @@ namespace boc::py {
 Encoded* encode(PyObject* value);
 
 // The same for a value of which the caller has a counted reference, which it hands over if this succeeds; else it
-// keeps it. A large bytes or bytearray that nobody else refers to moves without a copy.
+// keeps it. A large bytes or bytearray that nobody else refers to moves without a copy, and so do all matrices in it:
+// who still refers to one shares its memory with the new holder, as on threads.
 Encoded* encode_stolen(PyObject* value);
 
 // The same, but the short way or not at all: null without an error where that does not do. Runs no Python code.

@@ -23,6 +23,10 @@ struct Home {
   PyTypeObject* when_type = nullptr;
   PyTypeObject* notice_view_type = nullptr;
   PyObject* removed = nullptr;         // REMOVED
+  PyTypeObject* matrix_type = nullptr;
+  PyTypeObject* matrix_view_type = nullptr;
+  PyTypeObject* matrix_views_type = nullptr;     // what m.view is
+  PyTypeObject* matrix_iterator_type = nullptr;  // of rows, values and views
   PyObject* scope_variable = nullptr;  // ContextVar: the scope object of the thread or task
   PyObject* breath = nullptr;          // a Python function that does nothing (Backend::breathe)
   atomic<bool> scopes_used{false};     // a scope has been entered outside behaviors

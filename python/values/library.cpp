@@ -6,6 +6,7 @@
 
 #include "carry_bridge.h"
 #include "decoder.h"
+#include "xidata.h"
 
 namespace boc::py {
 namespace {
@@ -64,6 +65,7 @@ PyObject* library_reserve(PyObject*, PyObject*) {
 PyObject* library_add(PyObject*, PyObject* arguments) {
   PyObject *data, *outside, *buffers;
   if (!PyArg_ParseTuple(arguments, "OOO:_library_add", &data, &outside, &buffers)) return nullptr;
+  const TransferKind kind(Transfer::copy);
   EncodedRef made(gather(data, buffers, outside));
   if (!made) return nullptr;
   long number = reserve();
@@ -77,6 +79,7 @@ PyObject* library_fill(PyObject*, PyObject* arguments) {
   PyObject *number, *data, *outside, *buffers;
   if (!PyArg_ParseTuple(arguments, "OOOO:_library_fill", &number, &data, &outside, &buffers)) return nullptr;
   Entry* entry = entry_of(number);
+  const TransferKind kind(Transfer::copy);
   EncodedRef made(entry ? gather(data, buffers, outside) : nullptr);
   if (!made) return nullptr;
   Encoded* none = nullptr;
@@ -96,6 +99,7 @@ PyObject* library_get(PyObject*, PyObject* number) {
     PyErr_Format(PyExc_LookupError, "class definition number %ld has not been filled in yet", PyLong_AsLong(number));
     return nullptr;
   }
+  const TransferKind kind(Transfer::copy);
   Parts parts;
   if (spread(*found, buffer_object, &parts) < 0) return nullptr;
   return PyTuple_Pack(3, parts.data.get(), parts.buffers.get(), parts.outside.get());

@@ -1,5 +1,6 @@
 #include "native_copy.h"
 
+#include "doubles.h"
 #include "immutable.h"
 
 namespace boc::py {
@@ -101,6 +102,12 @@ PyObject* NativeCopier::byte_array(PyObject* o) {
   return made.release();
 }
 
+PyObject* NativeCopier::matrix(PyObject* o) {
+  Ref made(remember(o, copy_matrix(o)));
+  if (made) bytes_ += matrix_bytes(o);
+  return made.release();
+}
+
 PyObject* NativeCopier::container(PyObject* o) {
   PyTypeObject* type = Py_TYPE(o);
   if (type == &PyList_Type) return list(o);
@@ -108,6 +115,7 @@ PyObject* NativeCopier::container(PyObject* o) {
   if (type == &PyTuple_Type) return tuple(o);
   if (type == &PySet_Type) return set(o);
   if (type == &PyByteArray_Type) return byte_array(o);
+  if (is_matrix(o)) return matrix(o);
   // A frozenset that does not go as it is holds something that is no built-in value, or a deep structure of
   // tuples.
   return give_up();

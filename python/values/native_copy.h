@@ -7,7 +7,7 @@
 
 namespace boc::py {
 
-// Copies list, dict, set, frozenset, tuple and bytearray (no subclasses) of each other and of what goes as it
+// Copies list, dict, set, frozenset, tuple, bytearray and Matrix (no subclasses) of each other and of what goes as it
 // is. One copier has one memo: what two values share, their copies share. At the first thing of another kind
 // it gives up.
 class NativeCopier {
@@ -31,6 +31,7 @@ class NativeCopier {
   PyObject* set(PyObject* o);
   PyObject* tuple(PyObject* o);
   PyObject* byte_array(PyObject* o);
+  PyObject* matrix(PyObject* o);
   PyObject* give_up() noexcept {
     foreign_ = true;
     return nullptr;

@@ -5,6 +5,7 @@
 
 #include "immutable.h"
 #include "movable.h"
+#include "xidata.h"
 
 namespace boc::py {
 
@@ -299,8 +300,16 @@ bool NativeEncoder::put_range(PyObject* o) {
 bool NativeEncoder::put_cown(PyObject* o) {
   Payload* payload = payload_of_cown(o);
   keep_payload(payload);
-  out_.add_outside({payload, nullptr});
+  out_.add_outside({payload, nullptr, {}});
   return put_number(kCown, out_.outside.size() - 1);
+}
+
+bool NativeEncoder::put_matrix(PyObject* o) {
+  if (int met = may_recur(o) ? meet(o, false) : 0; met) return met > 0;
+  MatrixShare share = share_matrix(o, current_transfer() == Transfer::move);
+  if (!share.doubles) throw std::bad_alloc();
+  out_.add_outside({nullptr, nullptr, share});
+  return put_number(kMatrix, out_.outside.size() - 1);
 }
 
 bool NativeEncoder::put_items(PyObject* o, PyTypeObject* type) {
@@ -341,6 +350,7 @@ bool NativeEncoder::put_rest(PyObject* o, PyTypeObject* type) {
   if (type == &PyRange_Type) return put_range(o);
   if (o == Py_Ellipsis) return put_tag(kEllipsis);
   if (o == Py_NotImplemented) return put_tag(kNotImplemented);
+  if (is_matrix(o)) return put_matrix(o);
   return is_cown(o) && put_cown(o);
 }
 

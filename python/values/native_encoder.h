@@ -38,6 +38,7 @@ class NativeEncoder {
   bool put_slice(PyObject* o);
   bool put_range(PyObject* o);
   bool put_cown(PyObject* o);
+  bool put_matrix(PyObject* o);
   bool put_number(uint8_t tag, size_t number);
   bool put_head(uint8_t tag, size_t size);
   bool put_tag(uint8_t tag) {

@@ -44,6 +44,7 @@ enum Tag : uint8_t {
   kMark,             // an object that kAgain refers to by how many marks came before
   kAgain,            // 4 bytes
   kCown,             // 4 bytes: number of the outside entry
+  kMatrix,           // the same
   kSmallInt = 0x80,  // 0x80..0xFF: kSmallest.. in the tag itself
 };
 
