@@ -75,7 +75,17 @@ PyTypeObject* make_matrix_type(PyObject* module) {
   return make_type(module, &spec, nullptr);
 }
 
-PyMethodDef functions[] = {{"_matrix_from_bytes", matrix_from_bytes, METH_VARARGS, nullptr},
+// For tests: where the numbers are.
+PyObject* address_of(PyObject*, PyObject* matrix) {
+  if (!is_matrix(matrix)) {
+    PyErr_SetString(PyExc_TypeError, "_matrix_address() takes a Matrix");
+    return nullptr;
+  }
+  return PyLong_FromVoidPtr(as_matrix(matrix)->doubles->data());
+}
+
+PyMethodDef functions[] = {{"_matrix_address", address_of, METH_O, nullptr},
+                           {"_matrix_from_bytes", matrix_from_bytes, METH_VARARGS, nullptr},
                            {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace

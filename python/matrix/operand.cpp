@@ -86,11 +86,8 @@ bool Operand::steady(const Doubles* target) {
 
 bool broadcast(const Block& b, Py_ssize_t rows, Py_ssize_t columns, Block* filled) noexcept {
   if ((b.rows != rows && b.rows != 1) || (b.columns != columns && b.columns != 1)) return false;
-  *filled = b;
-  filled->rows = rows;
-  filled->columns = columns;
-  if (b.rows != rows) filled->row_step = 0;
-  if (b.columns != columns) filled->column_step = 0;
+  // `filled` may be `b` itself.
+  *filled = {b.at, rows, columns, b.rows == rows ? b.row_step : 0, b.columns == columns ? b.column_step : 0};
   return true;
 }
 

@@ -179,19 +179,30 @@ double dot(const Group& a, const Group& b) noexcept {
   return sum;
 }
 
-// As one vector with another, whichever way they lie; or with a row, a column or a matrix of the same shape.
-bool fit_vecdot(const Block& a, const Block& b, bool all, Block* filled) {
-  const bool vectors = (a.rows == 1 || a.columns == 1) && (b.rows == 1 || b.columns == 1);
-  if (all && vectors && a.size() == b.size()) {
-    *filled = {b.at, a.rows, a.columns, 0, 0};
-    const Py_ssize_t step = b.rows == 1 ? b.column_step : b.row_step;
-    (a.rows == 1 ? filled->column_step : filled->row_step) = step;
+// Two vectors of one size go together whichever way they lie; else shapes repeat as in arithmetic.
+bool fit_vecdot(const Block& self, const Block& other, Block* a, Block* b) {
+  const bool vectors = (self.rows == 1 || self.columns == 1) && (other.rows == 1 || other.columns == 1);
+  if (vectors && self.size() == other.size()) {
+    const Py_ssize_t step = other.rows == 1 ? other.column_step : other.row_step;
+    *a = self;
+    *b = {other.at, self.rows, self.columns, self.rows == 1 ? 0 : step, self.rows == 1 ? step : 0};
     return true;
   }
-  if (broadcast(b, a.rows, a.columns, filled)) return true;
-  PyErr_Format(PyExc_ValueError, "vecdot: lhs %zdx%zd incompatible with rhs %zdx%zd", a.rows, a.columns, b.rows,
-               b.columns);
+  const bool fits = (self.rows == other.rows || self.rows == 1 || other.rows == 1) &&
+                    (self.columns == other.columns || self.columns == 1 || other.columns == 1);
+  if (fits) {
+    const Py_ssize_t rows = self.rows == 1 ? other.rows : self.rows;
+    const Py_ssize_t columns = self.columns == 1 ? other.columns : self.columns;
+    return broadcast(self, rows, columns, a) && broadcast(other, rows, columns, b);
+  }
+  PyErr_Format(PyExc_ValueError, "vecdot: lhs %zdx%zd incompatible with rhs %zdx%zd", self.rows, self.columns,
+               other.rows, other.columns);
   return false;
+}
+
+Group line_of(const Block& b, Axis axis, Py_ssize_t i) noexcept {
+  return axis == Axis::down ? Group{b.at + i * b.column_step, nullptr, b.row_step, b.rows}
+                            : Group{b.row(i), nullptr, b.column_step, b.columns};
 }
 
 PyObject* vecdot(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kw) {
@@ -199,10 +210,9 @@ PyObject* vecdot(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* 
   PyObject* given[2];
   Axis axis;
   Operand other;
-  const Block a = block_of(self);
-  Block b;
+  Block a, b;
   if (!take_arguments(kSignature, args, n, kw, given) || !parse_axis(given[1], &axis) ||
-      !other.parse_matrix(given[0], "vecdot: other") || !fit_vecdot(a, other.block(), axis == Axis::all, &b)) {
+      !other.parse_matrix(given[0], "vecdot: other") || !fit_vecdot(block_of(self), other.block(), &a, &b)) {
     return nullptr;
   }
   if (axis == Axis::all) {
@@ -219,13 +229,7 @@ PyObject* vecdot(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* 
   if (!made) return nullptr;
   double* to = as_matrix(made.get())->doubles->data();
   Unlocked unlocked(static_cast<double>(a.size()));
-  const bool down = axis == Axis::down;
-  for (Py_ssize_t i = 0, count = group_count(a, axis); i < count; ++i) {
-    const Group x = group_of(a, {}, axis, i);
-    const Group y = down ? Group{b.at + i * b.column_step, nullptr, b.row_step, b.rows}
-                         : Group{b.row(i), nullptr, b.column_step, b.columns};
-    to[i] = dot(x, y);
-  }
+  for (Py_ssize_t i = 0, count = group_count(a, axis); i < count; ++i) to[i] = dot(line_of(a, axis, i), line_of(b, axis, i));
   return made.release();
 }
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from boc_testing import DEADLINE, Gate, run_threads
-from bocpy import Cown, batch, hold, quiesce, read, scope, start, wait, when, whencall
+from bocpy import Cown, Matrix, batch, hold, quiesce, read, scope, start, wait, when, whencall
 from payload_testing import anchors, beside
 
 WORKERS = pytest.mark.parametrize("workers", [2, 4, 8])
@@ -38,6 +38,7 @@ KINDS: dict[str, Any] = {
     "bytearray": lambda n: bytearray(n.to_bytes(8, "little", signed=True) + bytes(50_000)),
     "object": Account,
     "subclass": lambda n: Words([n]),
+    "matrix": lambda n: Matrix(1, 2000, n),
     "array": lambda n: __import__("array").array("q", [n, 0, 0]),
 }
 
@@ -49,6 +50,8 @@ def number_in(value: Any) -> int:
         return value["n"]
     if isinstance(value, Account):
         return value.balance
+    if isinstance(value, Matrix):
+        return int(value.x)
     return value if isinstance(value, int) else value[0]
 
 
@@ -64,6 +67,8 @@ def change(cown: Any, by: int) -> None:
     elif isinstance(value, Account):
         value.balance = n
         value.notes.append(by)
+    elif isinstance(value, Matrix):
+        value.x = n
     elif isinstance(value, int):
         cown.value = n
     else:
