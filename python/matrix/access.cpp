@@ -88,21 +88,20 @@ PyObject* matrix_from_bytes(PyObject*, PyObject* args) {
   return made.release();
 }
 
-PyGetSetDef access_getset[] = {
-    {"rows", get_rows, nullptr, "Number of rows.", nullptr},
-    {"columns", get_columns, nullptr, "Number of columns.", nullptr},
-    {"shape", get_shape, nullptr, "(rows, columns).", nullptr},
-    {"size", get_size, nullptr, "How many numbers.", nullptr},
-    {"T", matrix_transposed, nullptr, "A new matrix with rows for columns.", nullptr},
-    {"length", get_length, nullptr, "The square root of the sum of the squares.", nullptr},
-    {"acquired", get_acquired, nullptr, "True: whoever has a matrix may use it.", nullptr},
-    {"view", matrix_get_view, nullptr, "view[i], view[i, columns], view[rows, j]: a row or column without a copy.",
-     nullptr},
-    {"x", get_component, set_component, "Number 0, row by row.", number(0)},
-    {"y", get_component, set_component, "Number 1, row by row.", number(1)},
-    {"z", get_component, set_component, "Number 2, row by row.", number(2)},
-    {"w", get_component, set_component, "Number 3, row by row.", number(3)},
-    {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyGetSetDef access_getset[] = {{"rows", get_rows, nullptr, "Number of rows.", nullptr},
+                               {"columns", get_columns, nullptr, "Number of columns.", nullptr},
+                               {"shape", get_shape, nullptr, "(rows, columns).", nullptr},
+                               {"size", get_size, nullptr, "How many numbers.", nullptr},
+                               {"T", matrix_transposed, nullptr, "A new matrix with rows for columns.", nullptr},
+                               {"length", get_length, nullptr, "The square root of the sum of the squares.", nullptr},
+                               {"acquired", get_acquired, nullptr, "True: whoever has a matrix may use it.", nullptr},
+                               {"view", matrix_get_view, nullptr,
+                                "view[i], view[i, columns], view[rows, j]: a row or column without a copy.", nullptr},
+                               {"x", get_component, set_component, "Number 0, row by row.", number(0)},
+                               {"y", get_component, set_component, "Number 1, row by row.", number(1)},
+                               {"z", get_component, set_component, "Number 2, row by row.", number(2)},
+                               {"w", get_component, set_component, "Number 3, row by row.", number(3)},
+                               {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 PyMethodDef access_methods[] = {
     {"values", values, METH_NOARGS, "values($self, /)\n--\n\nAn iterator over all numbers, row by row."},

@@ -48,7 +48,6 @@ struct Target {
   PyObject* make(PyObject* self, Py_ssize_t rows, Py_ssize_t columns) const;
 };
 
-
 // For a method table.
 #define BOC_FAST(f) reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(f)), METH_FASTCALL | METH_KEYWORDS
 

@@ -132,8 +132,9 @@ PyObject* matrix_multiply(PyObject* a, PyObject* b) {
   if (!taken) Py_RETURN_NOTIMPLEMENTED;
   const Block &x = left.block(), &y = right.block();
   if (x.columns != y.rows) {
-    PyErr_Format(PyExc_ValueError, "%zdx%zd @ %zdx%zd: the columns of the first must be as many as the rows of the second",
-                 x.rows, x.columns, y.rows, y.columns);
+    PyErr_Format(PyExc_ValueError,
+                 "%zdx%zd @ %zdx%zd: the columns of the first must be as many as the rows of the second", x.rows,
+                 x.columns, y.rows, y.columns);
     return nullptr;
   }
   Ref made(new_matrix(x.rows, y.columns));
@@ -173,11 +174,13 @@ PyObject* number_divide_in_place(PyObject* a, PyObject* b) {
 
 PyMethodDef arithmetic_methods[] = {
     {"add", BOC_FAST(named_method<Binary::add>), "add($self, other, /, *, out=None)\n--\n\nself + other."},
-    {"subtract", BOC_FAST(named_method<Binary::subtract>), "subtract($self, other, /, *, out=None)\n--\n\nself - other."},
+    {"subtract", BOC_FAST(named_method<Binary::subtract>),
+     "subtract($self, other, /, *, out=None)\n--\n\nself - other."},
     {"multiply", BOC_FAST(named_method<Binary::multiply>),
      "multiply($self, other, /, *, out=None)\n--\n\nself * other, element by element."},
     {"divide", BOC_FAST(named_method<Binary::divide>), "divide($self, other, /, *, out=None)\n--\n\nself / other."},
-    {"less", BOC_FAST(named_method<Binary::less>), "less($self, other, /, *, out=None)\n--\n\n1 where self < other, else 0."},
+    {"less", BOC_FAST(named_method<Binary::less>),
+     "less($self, other, /, *, out=None)\n--\n\n1 where self < other, else 0."},
     {"less_equal", BOC_FAST(named_method<Binary::less_equal>),
      "less_equal($self, other, /, *, out=None)\n--\n\n1 where self <= other, else 0."},
     {"greater", BOC_FAST(named_method<Binary::greater>),

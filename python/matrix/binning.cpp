@@ -123,8 +123,8 @@ PyObject* digitize_by(PyObject* self, const std::vector<double>& edges, bool rig
   Unlocked unlocked(static_cast<double>(b.size()));
   for (Py_ssize_t i = 0; i < b.size(); ++i) {
     const double x = b.at[i];
-    const auto place = right ? std::lower_bound(edges.begin(), edges.end(), x)
-                             : std::upper_bound(edges.begin(), edges.end(), x);
+    const auto place =
+        right ? std::lower_bound(edges.begin(), edges.end(), x) : std::upper_bound(edges.begin(), edges.end(), x);
     to[i] = std::isnan(x) ? -1 : static_cast<double>(place - edges.begin());
   }
   return made.release();

@@ -153,7 +153,8 @@ void matrix_release_buffer(PyObject* self, Py_buffer* buffer) {
 
 PyMethodDef buffer_methods[] = {
     {"from_buffer", from_buffer, METH_O | METH_CLASS,
-     "from_buffer($type, exporter, /)\n--\n\nA matrix with a copy of the numbers of an array of one dimension (a row) or "
+     "from_buffer($type, exporter, /)\n--\n\nA matrix with a copy of the numbers of an array of one dimension (a row) "
+     "or "
      "two."},
     {"__array__", BOC_FAST(as_array),
      "__array__($self, /, dtype=None, copy=None)\n--\n\nA numpy array, around the same memory if possible."},

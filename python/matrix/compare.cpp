@@ -125,12 +125,12 @@ PyObject* matrix_compare(PyObject* a, PyObject* b, int op) {
   Py_RETURN_RICHCOMPARE(order, 0, op);
 }
 
-PyMethodDef compare_methods[] = {
-    {"allclose", BOC_FAST(allclose) | METH_CLASS,
-     "allclose($type, lhs, rhs, /, rtol=1e-05, atol=1e-08, equal_nan=False)\n--\n\nWhether |lhs - rhs| <= atol + rtol * "
-     "|rhs| everywhere, and the shapes are the same."},
-    {"where", BOC_FAST(where) | METH_CLASS,
-     "where($type, mask, a, b, /, *, out=None)\n--\n\na where the mask is not 0, else b."},
-    {nullptr, nullptr, 0, nullptr}};
+PyMethodDef compare_methods[] = {{"allclose", BOC_FAST(allclose) | METH_CLASS,
+                                  "allclose($type, lhs, rhs, /, rtol=1e-05, atol=1e-08, "
+                                  "equal_nan=False)\n--\n\nWhether |lhs - rhs| <= atol + rtol * "
+                                  "|rhs| everywhere, and the shapes are the same."},
+                                 {"where", BOC_FAST(where) | METH_CLASS,
+                                  "where($type, mask, a, b, /, *, out=None)\n--\n\na where the mask is not 0, else b."},
+                                 {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace boc::py

@@ -18,9 +18,8 @@ PyObject* filled(Py_ssize_t rows, Py_ssize_t columns, double value) {
 }
 
 PyObject* refuse_values(PyObject* values, Py_ssize_t rows, Py_ssize_t columns) {
-  PyErr_Format(PyExc_TypeError,
-               "Values must be either a number or a flat list/tuple of %zd x %zd numbers, not %.100s", rows, columns,
-               Py_TYPE(values)->tp_name);
+  PyErr_Format(PyExc_TypeError, "Values must be either a number or a flat list/tuple of %zd x %zd numbers, not %.100s",
+               rows, columns, Py_TYPE(values)->tp_name);
   return nullptr;
 }
 

@@ -90,8 +90,8 @@ bool take_line_indices(const char* method, const Block& b, PyObject* o, Axis axi
   const bool down = axis == Axis::down;
   const Py_ssize_t wanted = down ? b.columns : b.rows;
   if (static_cast<Py_ssize_t>(indices->size()) == wanted) return true;
-  PyErr_Format(PyExc_ValueError, "%s on axis %d expects %zd indices (one per %s), got %zu", method, down ? 0 : 1, wanted,
-               down ? "column" : "row", indices->size());
+  PyErr_Format(PyExc_ValueError, "%s on axis %d expects %zd indices (one per %s), got %zu", method, down ? 0 : 1,
+               wanted, down ? "column" : "row", indices->size());
   return false;
 }
 
@@ -241,18 +241,22 @@ int scatter_lines(PyObject* self, PyObject* indices, PyObject* value, Axis axis,
 }
 
 PyMethodDef gather_methods[] = {
-    {"take", BOC_FAST(take), "take($self, /, indices, axis=0, *, out=None)\n--\n\nThe rows or columns with these indices."},
+    {"take", BOC_FAST(take),
+     "take($self, /, indices, axis=0, *, out=None)\n--\n\nThe rows or columns with these indices."},
     {"put", BOC_FAST(put),
      "put($self, /, indices, value, axis=0, accumulate=False)\n--\n\nSet, or add to, the rows or columns with these "
      "indices."},
     {"take_along_axis", BOC_FAST(take_along_axis),
-     "take_along_axis($self, /, indices, axis=0, *, out=None)\n--\n\nFrom each column (axis 0) or row the number at its "
+     "take_along_axis($self, /, indices, axis=0, *, out=None)\n--\n\nFrom each column (axis 0) or row the number at "
+     "its "
      "index."},
     {"put_along_axis", BOC_FAST(put_along_axis),
-     "put_along_axis($self, /, indices, value, axis=0, accumulate=False)\n--\n\nSet, or add to, in each column (axis 0) or "
+     "put_along_axis($self, /, indices, value, axis=0, accumulate=False)\n--\n\nSet, or add to, in each column (axis "
+     "0) or "
      "row the number at its index."},
     {"repeat_interleave", BOC_FAST(repeat_interleave),
-     "repeat_interleave($self, /, repeats, axis=None)\n--\n\nEach number, row (axis 0) or column (axis 1) so many times."},
+     "repeat_interleave($self, /, repeats, axis=None)\n--\n\nEach number, row (axis 0) or column (axis 1) so many "
+     "times."},
     {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace boc::py

@@ -250,7 +250,8 @@ PyMethodDef geometry_methods[] = {
     {"cross", BOC_FAST(cross),
      "cross($self, other, /, axis=None)\n--\n\nThe cross product of vectors of two numbers (a number each) or three."},
     {"normalize", BOC_FAST(normalize),
-     "normalize($self, /, axis=None, in_place=False)\n--\n\nDivided by the length of the whole, or of each column or row; "
+     "normalize($self, /, axis=None, in_place=False)\n--\n\nDivided by the length of the whole, or of each column or "
+     "row; "
      "what has none stays."},
     {"perpendicular", BOC_FAST(perpendicular),
      "perpendicular($self, /, axis=None, in_place=False)\n--\n\n(-y, x) of each vector (x, y)."},

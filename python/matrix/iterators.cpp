@@ -10,8 +10,7 @@ namespace boc::py {
 namespace {
 
 struct IteratorObject {
-  PyObject_HEAD
-  PyObject* source;
+  PyObject_HEAD PyObject* source;
   Each each;
   bool read_only;
   std::atomic<Py_ssize_t> next;  // several threads may share an iterator: each item goes to one of them

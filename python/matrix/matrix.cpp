@@ -6,6 +6,8 @@
 namespace boc::py {
 
 int check_sides(Py_ssize_t rows, Py_ssize_t columns) {
+  constexpr size_t kUsual = size_t{1} << 26;  // spares the division
+  if (static_cast<size_t>(rows) - 1 < kUsual && static_cast<size_t>(columns) - 1 < kUsual) return 0;
   if (rows < 1 || columns < 1) {
     PyErr_Format(PyExc_ValueError, "a matrix has at least one row and one column, not %zd x %zd", rows, columns);
     return -1;

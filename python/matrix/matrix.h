@@ -33,8 +33,7 @@ struct Block {
 //   M2  The shape changes only by transposing in place, which is one byte: whoever reads it once has a shape that fits
 //       the memory.
 struct MatrixObject {
-  PyObject_HEAD
-  Doubles* doubles;
+  PyObject_HEAD Doubles* doubles;
   Py_ssize_t sides[2];
   std::atomic<uint8_t> flipped;     // rows are sides[flipped]
   std::atomic<Py_ssize_t> exports;  // live buffers of the memory

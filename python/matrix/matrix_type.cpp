@@ -41,8 +41,9 @@ PyMethodDef* all_methods() {
 
 PyTypeObject* make_matrix_type(PyObject* module) {
   PyType_Slot slots[] = {
-      {Py_tp_doc, const_cast<char*>("Matrix(rows, columns, values=None)\n--\n\nA matrix of floats, row by row: of zeros, of "
-                                    "one number, or of a flat sequence of rows * columns numbers.")},
+      {Py_tp_doc,
+       const_cast<char*>("Matrix(rows, columns, values=None)\n--\n\nA matrix of floats, row by row: of zeros, of "
+                         "one number, or of a flat sequence of rows * columns numbers.")},
       {Py_tp_new, reinterpret_cast<void*>(matrix_new)},
       {Py_tp_dealloc, reinterpret_cast<void*>(matrix_dealloc)},
       {Py_tp_repr, reinterpret_cast<void*>(matrix_repr)},

@@ -9,8 +9,7 @@ namespace boc::py {
 
 // A row or column of a matrix, or a part of one, without a copy. Refers to the matrix, whose memory stays (M1).
 struct ViewObject {
-  PyObject_HEAD
-  PyObject* matrix;
+  PyObject_HEAD PyObject* matrix;
   Py_ssize_t offset;
   Py_ssize_t step;
   Py_ssize_t count;

@@ -112,7 +112,8 @@ PyObject* seed(PyObject*, PyObject* value) {
 
 PyMethodDef random_methods[] = {
     {"normal", BOC_FAST(draw<Normal>) | METH_CLASS,
-     "normal($type, mean=0.0, stddev=1.0, /, size=None)\n--\n\nNormally distributed numbers; without a size one float."},
+     "normal($type, mean=0.0, stddev=1.0, /, size=None)\n--\n\nNormally distributed numbers; without a size one "
+     "float."},
     {"uniform", BOC_FAST(draw<Uniform>) | METH_CLASS,
      "uniform($type, minval=0.0, maxval=1.0, /, size=None)\n--\n\nNumbers from minval up to maxval; without a size one "
      "float."},

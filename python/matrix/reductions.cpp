@@ -229,7 +229,8 @@ PyObject* vecdot(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* 
   if (!made) return nullptr;
   double* to = as_matrix(made.get())->doubles->data();
   Unlocked unlocked(static_cast<double>(a.size()));
-  for (Py_ssize_t i = 0, count = group_count(a, axis); i < count; ++i) to[i] = dot(line_of(a, axis, i), line_of(b, axis, i));
+  for (Py_ssize_t i = 0, count = group_count(a, axis); i < count; ++i)
+    to[i] = dot(line_of(a, axis, i), line_of(b, axis, i));
   return made.release();
 }
 
@@ -246,10 +247,12 @@ PyMethodDef reduction_methods[] = {
     BOC_REDUCTION(magnitude, "The square root of the sum of the squares."),
     BOC_REDUCTION(magnitude_squared, "The sum of the squares."),
     {"argmin", BOC_FAST(arg_extreme<false>),
-     "argmin($self, /, axis=None, where=None, as_matrix=False)\n--\n\nThe place of the least number: an int, or with an "
+     "argmin($self, /, axis=None, where=None, as_matrix=False)\n--\n\nThe place of the least number: an int, or with "
+     "an "
      "axis a list of them."},
     {"argmax", BOC_FAST(arg_extreme<true>),
-     "argmax($self, /, axis=None, where=None, as_matrix=False)\n--\n\nThe place of the greatest number: an int, or with "
+     "argmax($self, /, axis=None, where=None, as_matrix=False)\n--\n\nThe place of the greatest number: an int, or "
+     "with "
      "an axis a list of them."},
     {"vecdot", BOC_FAST(vecdot),
      "vecdot($self, other, /, axis=None)\n--\n\nThe sum of the products, or one for each column or row."},

@@ -112,10 +112,10 @@ PyObject* topk(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kw
 
 }  // namespace
 
-PyMethodDef topk_methods[] = {
-    {"topk", BOC_FAST(topk),
-     "topk($self, /, k, axis=None, largest=True, where=None, as_matrix=False)\n--\n\nThe k greatest (or least) numbers in "
-     "order, and where they were."},
-    {nullptr, nullptr, 0, nullptr}};
+PyMethodDef topk_methods[] = {{"topk", BOC_FAST(topk),
+                               "topk($self, /, k, axis=None, largest=True, where=None, as_matrix=False)\n--\n\nThe k "
+                               "greatest (or least) numbers in "
+                               "order, and where they were."},
+                              {nullptr, nullptr, 0, nullptr}};
 
 }  // namespace boc::py

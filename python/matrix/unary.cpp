@@ -1,6 +1,6 @@
 // Operations on each number by itself: ceil() and its like, clip(), fma(), scaled_add().
-#include <Eigen/Core>
 #include <cmath>
+#include <Eigen/Core>
 
 #include "arguments.h"
 #include "arithmetic.h"
@@ -208,8 +208,8 @@ PyObject* scaled_add(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObje
   f.self = block_of(self);
   if (!take_arguments(kSignature, args, n, kw, given)) return nullptr;
   const int in_place = parse_flag(given[2], false);
-  if (in_place < 0 || !parse_factor(given[0], "scaled_add", "s", &s) ||
-      !x.parse_matrix(given[1], "scaled_add: x") || !fit_factor(s.block(), f.self, "scaled_add", "s", &f.b)) {
+  if (in_place < 0 || !parse_factor(given[0], "scaled_add", "s", &s) || !x.parse_matrix(given[1], "scaled_add: x") ||
+      !fit_factor(s.block(), f.self, "scaled_add", "s", &f.b)) {
     return nullptr;
   }
   if (!x.block().same_shape(f.self)) {
@@ -253,7 +253,8 @@ PyMethodDef unary_methods[] = {
     BOC_UNARY(cos, "The cosines of angles in radians."),
     BOC_UNARY(sin, "The sines of angles in radians."),
     {"clip", BOC_FAST(clip),
-     "clip($self, /, min=None, max=None, *, in_place=False, out=None)\n--\n\nEach number, but not less than min and not "
+     "clip($self, /, min=None, max=None, *, in_place=False, out=None)\n--\n\nEach number, but not less than min and "
+     "not "
      "greater than max."},
     {"fma", BOC_FAST(fma), "fma($self, b, c, /, in_place=False)\n--\n\nself * b + c with one rounding."},
     {"scaled_add", BOC_FAST(scaled_add),

@@ -15,7 +15,7 @@ inline double& view_at(const ViewObject* v, Py_ssize_t i) noexcept {
 }
 
 PyTypeObject* make_view_type(PyObject* module);
-PyTypeObject* make_views_type(PyObject* module);    // of m.view
+PyTypeObject* make_views_type(PyObject* module);     // of m.view
 PyObject* matrix_get_view(PyObject* matrix, void*);  // m.view
 
 // Number `i` of a matrix (row by row) or view for .x .y .z .w; the setter's value may be null. -1 with an error.

@@ -21,12 +21,8 @@ PyObject* line_view(PyObject* self, bool is_row, PyObject* line, PyObject* part,
 
 template <bool kRow>
 PyObject* one_view(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kw) {
-  const Signature signature{kRow ? "row_view" : "column_view",
-                            0,
-                            2,
-                            1,
-                            3,
-                            {kRow ? "row" : "column", kRow ? "columns" : "rows", "read_only"}};
+  const Signature signature{
+      kRow ? "row_view" : "column_view", 0, 2, 1, 3, {kRow ? "row" : "column", kRow ? "columns" : "rows", "read_only"}};
   PyObject* given[3];
   if (!take_arguments(signature, args, n, kw, given)) return nullptr;
   const int read_only = parse_flag(given[2], false);
@@ -44,8 +40,7 @@ PyObject* all_views(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObjec
 
 // m.view
 struct ViewsObject {
-  PyObject_HEAD
-  PyObject* matrix;
+  PyObject_HEAD PyObject* matrix;
 };
 
 PyObject* matrix_of(PyObject* self) noexcept {
@@ -95,7 +90,8 @@ PyTypeObject* make_views_type(PyObject* module) {
 
 PyMethodDef view_making_methods[] = {
     {"row_view", BOC_FAST(one_view<true>),
-     "row_view($self, /, row, columns=None, *, read_only=False)\n--\n\nA view of a row, or of the columns of it that an "
+     "row_view($self, /, row, columns=None, *, read_only=False)\n--\n\nA view of a row, or of the columns of it that "
+     "an "
      "int or slice selects."},
     {"column_view", BOC_FAST(one_view<false>),
      "column_view($self, /, column, rows=None, *, read_only=False)\n--\n\nA view of a column, or of a part of it."},

@@ -27,9 +27,9 @@ struct Home {
   PyTypeObject* matrix_view_type = nullptr;
   PyTypeObject* matrix_views_type = nullptr;     // what m.view is
   PyTypeObject* matrix_iterator_type = nullptr;  // of rows, values and views
-  PyObject* scope_variable = nullptr;  // ContextVar: the scope object of the thread or task
-  PyObject* breath = nullptr;          // a Python function that does nothing (Backend::breathe)
-  atomic<bool> scopes_used{false};     // a scope has been entered outside behaviors
+  PyObject* scope_variable = nullptr;            // ContextVar: the scope object of the thread or task
+  PyObject* breath = nullptr;                    // a Python function that does nothing (Backend::breathe)
+  atomic<bool> scopes_used{false};               // a scope has been entered outside behaviors
 
   Station* station = nullptr;  // the sub-interpreter backend's part
 

@@ -89,9 +89,7 @@ def combine(name: str, a: Rows, b: Rows) -> Rows | None:
     if (ar != br and 1 not in (ar, br)) or (ac != bc and 1 not in (ac, bc)):
         return None
     function = BINARY[name]
-    return [
-        [function(a[i % ar][j % ac], b[i % br][j % bc]) for j in range(max(ac, bc))] for i in range(max(ar, br))
-    ]
+    return [[function(a[i % ar][j % ac], b[i % br][j % bc]) for j in range(max(ac, bc))] for i in range(max(ar, br))]
 
 
 def product(a: Rows, b: Rows) -> Rows:
@@ -163,5 +161,7 @@ def place(group: Sequence[tuple[int, float]], greatest_wanted: bool) -> int:
 
 
 def best(group: Sequence[tuple[int, float]], k: int, largest: bool) -> list[tuple[float, int]]:
-    order = sorted(group, key=lambda item: (math.isnan(item[1]), 0 if math.isnan(item[1]) else -item[1] if largest else item[1]))
+    order = sorted(
+        group, key=lambda item: (math.isnan(item[1]), 0 if math.isnan(item[1]) else -item[1] if largest else item[1])
+    )
     return [(x, i) for i, x in order[:k]] + [(math.nan, -1)] * (k - len(order[:k]))

@@ -130,7 +130,8 @@ def test_assigning(key: Any, value: Any, expected: list[list[float]]) -> None:
     ("key", "value", "error"),
     [
         (0, [1, 2], ValueError), (0, Matrix(3, 1), ValueError), ((0, 1), [1, 2], ValueError), (0, "x", TypeError),
-        (0, ["x", 1, 2], TypeError), (0, None, TypeError), ([0], [1, 2, 3], TypeError), ([1, 0], Matrix(1, 3), ValueError),
+        (0, ["x", 1, 2], TypeError), (0, None, TypeError),
+        ([0], [1, 2, 3], TypeError), ([1, 0], Matrix(1, 3), ValueError),
         ([1, 5], 0, IndexError), (0, [1, 2, 10**400], OverflowError),
     ],
 )  # fmt: skip
@@ -193,7 +194,14 @@ def test_along_an_axis() -> None:
 
 def test_indices_that_are_none() -> None:
     m = sample()
-    for wrong, error in (([], IndexError), ([2], IndexError), ([-3], IndexError), ([0.0], TypeError), (0, TypeError), ("ab", TypeError)):
+    for wrong, error in (
+        ([], IndexError),
+        ([2], IndexError),
+        ([-3], IndexError),
+        ([0.0], TypeError),
+        (0, TypeError),
+        ("ab", TypeError),
+    ):
         for use in (m.take, lambda i: m.put(i, 9), lambda i: m[i] if isinstance(i, list) else m.take(i)):
             with pytest.raises(error):
                 use(wrong)  # type: ignore[arg-type]
@@ -275,7 +283,13 @@ def test_view_items() -> None:
     view[:] = Matrix(3, 1, [1, 2, 3])
     view[0:2] = m.view[1, 0:2]
     assert rows_of(m) == [[4.0, 5.0, 3.0], [4.0, 5.0, 6.0]]
-    for key, error in ((5, IndexError), (slice(0, 0), IndexError), ((0, 1), TypeError), ("x", TypeError), ([0], TypeError)):
+    for key, error in (
+        (5, IndexError),
+        (slice(0, 0), IndexError),
+        ((0, 1), TypeError),
+        ("x", TypeError),
+        ([0], TypeError),
+    ):
         with pytest.raises(error):
             view[key]
         with pytest.raises(error):

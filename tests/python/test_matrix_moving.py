@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import threading
 import types
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -414,32 +416,41 @@ def test_whoever_errs_gets_no_crash() -> None:
     assert sorted(shared.shape) == [60, 61]
 
 
-def test_arguments_that_change_the_matrix() -> None:
-    class Turns:
-        def __index__(self) -> int:
-            m.transpose(in_place=True)
-            return 4
+class Turning:
+    """An index that transposes the matrix when it is asked what it is."""
 
-    for use in (
-        lambda t: m[[t, t]],
-        lambda t: m.take([0, t]),
-        lambda t: m.put([t], 1.0),
-        lambda t: m[t, t],
-        lambda t: m.take_along_axis([t, 0]),
-        lambda t: m.row_view(t),
-        lambda t: m.view[t, 1:2],
-        lambda t: m.topk(t, 1),
-        lambda t: m.repeat_interleave(t, 0),
-        lambda t: m.bin(t),
-    ):
-        for sides in ((5, 2), (2, 5)):
-            m = Matrix(*sides, range(10))
-            try:
-                result = use(Turns())
-            except (IndexError, ValueError):
-                continue
-            if isinstance(result, Matrix):
-                assert set(result.values()) <= set(map(float, range(10)))
+    def __init__(self, m: Matrix) -> None:
+        self.m = m
+
+    def __index__(self) -> int:
+        self.m.transpose(in_place=True)
+        return 4
+
+
+TURNING_USES: list[Callable[[Matrix, Any], Any]] = [
+    lambda m, t: m[[t, t]],
+    lambda m, t: m.take([0, t]),
+    lambda m, t: m.put([t], 1.0),
+    lambda m, t: m[t, t],
+    lambda m, t: m.take_along_axis([t, 0]),
+    lambda m, t: m.row_view(t),
+    lambda m, t: m.view[t, 1:2],
+    lambda m, t: m.topk(t, 1),
+    lambda m, t: m.repeat_interleave(t, 0),
+    lambda m, t: m.bin(t),
+]
+
+
+@pytest.mark.parametrize("use", TURNING_USES)
+@pytest.mark.parametrize("sides", [(5, 2), (2, 5)])
+def test_arguments_that_change_the_matrix(use: Callable[[Matrix, Any], Any], sides: tuple[int, int]) -> None:
+    m = Matrix(*sides, range(10))
+    try:
+        result = use(m, Turning(m))
+    except (IndexError, ValueError):
+        return
+    if isinstance(result, Matrix):
+        assert set(result.values()) <= set(map(float, range(10)))
 
 
 def resident_bytes() -> int:
@@ -461,10 +472,8 @@ def test_nothing_leaks() -> None:
         m.T @ m
         _ = m.row_view(3)[::-1] + 1, list(m.column_views()), m.topk(3, 1), m[[1, 2]], m.copy(), memoryview(m)
         for wrong in (lambda: m + "x", lambda: m[[1000]], lambda: m @ m[0], lambda: Matrix(2, 2, [1, "x", 2, 3])):
-            try:
+            with contextlib.suppress(TypeError, IndexError, ValueError):
                 wrong()
-            except (TypeError, IndexError, ValueError):
-                pass
         cown.value = [m, other] if isinstance(cown.value, Local) else Local(m)
 
     def rounds(n: int) -> int:

@@ -15,6 +15,8 @@ from bocpy import (
     WORKER_COUNT,
     CancelledError,
     Cown,
+    Matrix,
+    MatrixView,
     TransferError,
     WaitResult,
     backend,
@@ -210,3 +212,28 @@ class Account(Cown[int]):
 
 
 reveal_type(Account(5).result())  # is: int
+
+# matrices
+m = Matrix(2, 3, [1, 2.5, True, 4, 5, 6])
+Matrix("2", 3)  # error: arg-type
+reveal_type(m + 1)  # is: Matrix
+reveal_type([1, 2, 3] * m)  # is: Matrix
+reveal_type(m @ m.T)  # is: Matrix
+m += m.view[0]
+m + "x"  # error: operator
+reveal_type(m.sum())  # is: float
+reveal_type(m.sum(axis=1))  # is: Matrix
+reveal_type(m.argmax())  # is: int
+reveal_type(m.argmax(0))  # is: list[int]
+reveal_type(m.argmax(0, as_matrix=True))  # is: Matrix
+reveal_type(m.topk(2))  # is: tuple[Matrix, list[int]]
+reveal_type(m[0, 1])  # is: float
+reveal_type(m[[0, 1]])  # is: Matrix
+reveal_type(m.view[0])  # is: MatrixView
+reveal_type(m.view[0][1:])  # is: MatrixView
+reveal_type(Matrix.uniform())  # is: float
+reveal_type(Matrix.uniform(0, 1, size=(2, 2)))  # is: Matrix
+reveal_type(memoryview(m))  # is: memoryview[int]
+reveal_type(Matrix.from_buffer(b"12"))  # is: Matrix
+view: MatrixView = m.column_view(0, slice(0, 1), read_only=True)
+{m: 1}  # error: dict-item
