@@ -13,45 +13,9 @@ from typing import Any
 
 import pytest
 from boc_testing import DEADLINE, Gate, run_python, run_threads
-from bocpy import Cown, Matrix, TransferError, _bocpy, read, start, wait, when, whencall
+from bocpy import Cown, Matrix, TransferError, read, start, wait, when, whencall
+from matrix_testing import HOLDERS, Record, Turning, address_of, find
 from payload_testing import MOVING, anchors, beside, elsewhere, here
-
-address_of = _bocpy._matrix_address
-
-
-@dataclass
-class Record:
-    name: str
-    grid: Matrix
-
-
-class Bag:
-    def __init__(self, grid: Matrix) -> None:
-        self.grid = grid
-        self.again = [grid]
-
-
-#: Each holds one matrix, which find() finds.
-HOLDERS: dict[str, Any] = {
-    "alone": lambda m: m,
-    "list": lambda m: [1, m, "x"],
-    "dict": lambda m: {"m": m},
-    "tuple": lambda m: (m, [2]),
-    "dataclass": lambda m: Record("r", m),
-    "object": Bag,
-    "deep": lambda m: [{"a": (Record("r", m), None)}],
-}
-
-
-def find(value: Any) -> Matrix:
-    if isinstance(value, Matrix):
-        return value
-    if isinstance(value, (list, tuple)):
-        return next(found for found in map(find, value) if found is not None)
-    if isinstance(value, dict):
-        return find(list(value.values()))
-    return getattr(value, "grid", None)
-
 
 HOLDER = pytest.mark.parametrize("holder", HOLDERS)
 SIZE = pytest.mark.parametrize("side", [1, 3, 200])
@@ -110,7 +74,7 @@ def test_between_main_and_workers_nothing_is_copied(holder: str) -> None:
 def test_aliases_stay_aliases(two_workers: None, gate: Gate) -> None:
     a, b = anchors(gate)
     cown = Cown(None)
-    for make in (lambda m: [m, m, {"m": m}], lambda m: [m, Bag(m), {"m": m}]):
+    for make in (lambda m: [m, m, {"m": m}], lambda m: [m, HOLDERS["object"](m), {"m": m}]):
 
         @beside(a, cown)
         def fill(cown, make=make):
@@ -414,17 +378,6 @@ def test_whoever_errs_gets_no_crash() -> None:
 
     run_threads(turn, use, use)
     assert sorted(shared.shape) == [60, 61]
-
-
-class Turning:
-    """An index that transposes the matrix when it is asked what it is."""
-
-    def __init__(self, m: Matrix) -> None:
-        self.m = m
-
-    def __index__(self) -> int:
-        self.m.transpose(in_place=True)
-        return 4
 
 
 TURNING_USES: list[Callable[[Matrix, Any], Any]] = [

@@ -217,7 +217,7 @@ reveal_type(Account(5).result())  # is: int
 m = Matrix(2, 3, [1, 2.5, True, 4, 5, 6])
 Matrix("2", 3)  # error: arg-type
 reveal_type(m + 1)  # is: Matrix
-reveal_type([1, 2, 3] * m)  # is: Matrix
+reveal_type([1, 2, 3] - m)  # is: Matrix
 reveal_type(m @ m.T)  # is: Matrix
 m += m.view[0]
 m + "x"  # error: operator
@@ -236,4 +236,3 @@ reveal_type(Matrix.uniform(0, 1, size=(2, 2)))  # is: Matrix
 reveal_type(memoryview(m))  # is: memoryview[int]
 reveal_type(Matrix.from_buffer(b"12"))  # is: Matrix
 view: MatrixView = m.column_view(0, slice(0, 1), read_only=True)
-{m: 1}  # error: dict-item
