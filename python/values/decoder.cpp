@@ -365,7 +365,7 @@ PyObject* decode_anyhow(const Encoded& encoded) {
     case Encoded::Format::buffer:
       return buffer_object(encoded.buffers()[0]);
     case Encoded::Format::pickle:
-      return unpack(encoded, buffer_object, false);
+      return unpack(encoded, buffer_object);
     default:
       return Decoder(encoded, false).value();
   }
