@@ -128,7 +128,8 @@ int as_number(PyObject* o, double* value) {
     return 1;
   }
   const PyNumberMethods* number = Py_TYPE(o)->tp_as_number;
-  if (!number || (!number->nb_float && !number->nb_index)) return 0;
+  // Arrays have __float__ too, for one number alone.
+  if (!number || PySequence_Check(o) || (!number->nb_float && !number->nb_index)) return 0;
   *value = PyFloat_AsDouble(o);
   return *value == -1.0 && PyErr_Occurred() ? -1 : 1;
 }
