@@ -90,7 +90,7 @@ struct PyBehavior : Behavior {
 // A body that is no Python function: the behavior behind a scope's `done`, and those of other extension modules.
 struct NativeBehavior : PyBehavior {
   PyObject* (*body)(void* argument);  // a new reference, or null with an error; attached to the worker's interpreter
-  void (*let_go)(void* argument) noexcept;
+  void (*let_go)(void* argument);     // called once, unless the argument is null
   void* argument;
 };
 

@@ -18,6 +18,14 @@ namespace {
 
 PyBackend* the_backend = nullptr;
 
+PyObject* run_native(NativeBehavior& b) noexcept {
+  PyObject* value = b.body(b.argument);
+  if (!value && !PyErr_Occurred()) {
+    PyErr_SetString(PyExc_SystemError, "the body of a native behavior returned NULL without an error");
+  }
+  return value;
+}
+
 }  // namespace
 
 PyBackend& backend() noexcept {
@@ -127,8 +135,7 @@ void PyBackend::call(Context& here, PyBehavior& b) noexcept {
   here.scope = b.scope;
   here.running.store(b.site, relaxed);
   const uint32_t process = generation;
-  PyObject* value =
-      b.native ? static_cast<NativeBehavior&>(b).body(static_cast<NativeBehavior&>(b).argument) : invoke(b);
+  PyObject* value = b.native ? run_native(static_cast<NativeBehavior&>(b)) : invoke(b);
   if (process != generation) end_forked_child(value);
   store(b, value);
   clear(b);  // may run destructors, which still belong to this behavior

@@ -118,36 +118,15 @@ int api_set_native(bocpy_cown* cown, void* object, const char* type, void (*dest
   return -1;
 }
 
-// What api_schedule() was given, as a NativeBehavior keeps it.
-PyObject* run_body(void* argument) {
-  auto* body = static_cast<bocpy_body*>(argument);
-  PyObject* value = body->run(body->argument);
-  if (value || PyErr_Occurred()) return value;
-  PyErr_SetString(PyExc_SystemError, "the body of a native behavior returned NULL without an error");
-  return nullptr;
-}
-
-void drop_body(void* argument) noexcept {
-  auto* body = static_cast<bocpy_body*>(argument);
-  if (body->argument) body->drop(body->argument);
-  delete body;
-}
-
 NativeBehavior* make_behavior(const bocpy_request* requests, size_t count, const bocpy_body& body) {
-  auto* kept = new (std::nothrow) bocpy_body(body);
-  if (!kept) {
-    if (body.argument) body.drop(body.argument);
-    PyErr_NoMemory();
-    return nullptr;
-  }
   NativeBehavior* b = backend().make_native(count);
   if (!b) {
-    drop_body(kept);
+    if (body.argument) body.drop(body.argument);
     return nullptr;
   }
-  b->body = run_body;
-  b->let_go = drop_body;
-  b->argument = kept;
+  b->body = body.run;
+  b->let_go = body.drop;
+  b->argument = body.argument;
   for (size_t i = 0; i < count; ++i) {
     const uint32_t flags = requests[i].flags & BOCPY_READ ? uint32_t{Request::READ} : 0;
     if (add_request(*b, payload_of(requests[i].cown), flags) == 0) continue;

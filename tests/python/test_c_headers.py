@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from pathlib import Path
 
 import bocpy
 import pytest
-from extension_building import run_compiler
+from extension_building import ROOT, run_compiler
 
 pytestmark = pytest.mark.timeout(400)  # each test compiles
 
@@ -81,3 +83,20 @@ def test_all_that_they_promise_is_there(tmp_path: Path, kind: tuple[str, str, st
     }
     """
     check(tmp_path, *kind, text)
+
+
+def test_the_scheduler_itself(tmp_path: Path) -> None:
+    """The first program of docs/cpp.md, with the headers and the library that the wheel has."""
+    library = INCLUDE.parent / "lib" / "libboc_core.a"
+    document = ROOT / "docs" / "cpp.md"
+    if not library.exists():
+        pytest.skip("this package was not installed from a wheel: it has no libboc_core.a")
+    if not document.exists():
+        pytest.skip(f"the documents are not beside the tests (looked in {ROOT})")
+    program = re.search(r"```cpp\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL)
+    assert program is not None
+    source, made = tmp_path / "program.cpp", tmp_path / "program"
+    source.write_text(program[1], encoding="utf-8")
+    done = run_compiler("c++", "c++20", str(source), str(library), "-pthread", "-o", str(made))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert subprocess.run([made], capture_output=True, text=True, timeout=60, check=True).stdout == "70 100 2\n"
