@@ -36,13 +36,25 @@ struct Histogram {
 
 using Cown = boc::cown<Histogram>;
 
+void count_bytes(Histogram& h, const boc::value& text) {
+  const py::object object = py::reinterpret_steal<py::object>(text.get());
+  if (!py::isinstance<py::bytes>(object)) throw py::type_error("a histogram counts the bytes of a bytes object");
+  for (const char byte : static_cast<std::string_view>(py::reinterpret_borrow<py::bytes>(object))) {
+    ++h.counts[static_cast<unsigned char>(byte)];
+  }
+}
+
 // Over a cown of ours and one of Python's: attached, in the worker's interpreter.
 boc::cown<void> count(const Cown& into, const boc::python_cown& text) {
-  return boc::when(into, boc::read(text)) << [](Histogram& h, boc::value& text) {
-    const py::object object = py::reinterpret_steal<py::object>(text.get());
-    if (!py::isinstance<py::bytes>(object)) throw py::type_error("a histogram counts the bytes of a bytes object");
-    for (const char byte : static_cast<std::string_view>(py::reinterpret_borrow<py::bytes>(object))) {
-      ++h.counts[static_cast<unsigned char>(byte)];
+  return boc::when(into, boc::read(text)) << [](Histogram& h, boc::value& text) { count_bytes(h, text); };
+}
+
+// Changes values of Python's.
+boc::cown<void> consume(const Cown& into, const std::vector<boc::python_cown>& texts) {
+  return boc::when(into, texts) << [](Histogram& h, std::vector<boc::value>& texts) {
+    for (const boc::value& text : texts) {
+      count_bytes(h, text);
+      text.set(py::none().ptr());
     }
   };
 }
@@ -90,6 +102,7 @@ PYBIND11_MODULE(bocpy_histogram, m, py::mod_gil_not_used(), py::multiple_interpr
   if (!boc::import_runtime()) throw py::error_already_set();
   m.def("make", [] { return boc::make_cown<Histogram>(); }, "A cown with an empty histogram.");
   m.def("count", count, "Schedule: count the bytes of the value of the cown `text`.");
+  m.def("consume", consume, "Schedule: count the bytes in the cowns `texts`, and leave None there.");
   m.def("merge", merge, "Schedule: add the histograms of `parts`.");
   m.def("total", total, "Schedule: how many bytes were counted.");
   m.def("add_totals", add_totals, "Schedule: the sum of two results of total().");

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.timeout(400)  # each test compiles
 
 INCLUDE = Path(bocpy.get_include())
 C_HEADERS = ["bocpy/bocpy.h", "bocpy/xidata.h", "bocpy/runtime.h"]
-CPP_HEADERS = [*C_HEADERS, "bocpy/when.hpp"]
+CPP_HEADERS = [*C_HEADERS, "bocpy/cown.hpp", "bocpy/when.hpp"]
 
 C, CPP = ("c", "c11", ".c"), ("c++", "c++17", ".cpp")
 ALONE = [*((*C, header) for header in C_HEADERS), *((*CPP, header) for header in CPP_HEADERS)]

@@ -41,6 +41,15 @@ def test_counts_what_python_behaviors_make() -> None:
     assert doubled.result() == 22
 
 
+def test_changes_values_of_python() -> None:
+    counts, texts = histogram.make(), [Cown(b"ab"), Cown(b"bc")]
+    assert histogram.consume(counts, texts).result() is None
+    assert histogram.most_frequent(counts).result() == (b"b", 2)
+    assert [text.result() for text in texts] == [None, None]
+    with pytest.raises(TypeError):
+        histogram.consume(counts, texts).result()
+
+
 def test_one_queue_for_all() -> None:
     """Behaviors on one cown run in the order in which they were scheduled, whatever they are written in."""
     counts, log = histogram.make(), Cown([])
