@@ -203,8 +203,10 @@ int raise_timeout(const char* what, double seconds) {
   Ref report(pending_report());
   if (!report) return -1;
   Ref module(PyImport_ImportModule("bocpy._reports"));
-  Ref message(module ? PyObject_CallMethod(module.get(), "describe_timeout", "sdO", what, seconds, report.get())
-                     : nullptr);
+  const int pinned = runtime().pump().waiting();
+  Ref message(module
+                  ? PyObject_CallMethod(module.get(), "describe_timeout", "sdOi", what, seconds, report.get(), pinned)
+                  : nullptr);
   if (message) PyErr_SetObject(PyExc_TimeoutError, message.get());
   return -1;
 }

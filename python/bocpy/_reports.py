@@ -10,10 +10,11 @@ if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup
 
 
-def describe_timeout(what: str, seconds: float, places: list[tuple[str, int, int]]) -> str:
+def describe_timeout(what: str, seconds: float, places: list[tuple[str, int, int]], pinned: bool) -> str:
     """The message of a TimeoutError: how many behaviors are pending, per place, and which run now.
 
-    ``places`` has (description, pending, running) for each function with pending behaviors, the most frequent first.
+    ``places`` has (description, pending, running) for each function with pending behaviors, the most frequent first;
+    ``pinned``: some of them could run if the main thread waited or pumped.
     """
     total = sum(pending for _, pending, _ in places)
     lines = [f"{what} took longer than {seconds:g} s: {total} behavior{'' if total == 1 else 's'} pending"]
@@ -24,6 +25,8 @@ def describe_timeout(what: str, seconds: float, places: list[tuple[str, int, int
         lines.append(f"  and those of {len(places) - 20} more functions")
     if not places:
         lines[0] = f"{what} took longer than {seconds:g} s: the cown is held by another thread"
+    if pinned:
+        lines.append("  of which pinned ones are ready: they run when the main thread calls pump() or waits")
     return "\n".join(lines)
 
 

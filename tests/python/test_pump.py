@@ -226,6 +226,7 @@ def test_a_wait_elsewhere_does_not_run_them() -> None:
     kind, message = run_threads(lambda: caught(quiesce, 0.05))[0]
     assert kind == "TimeoutError"
     assert "append" in message
+    assert "pinned ones are ready" in message
     assert pinned.value == []
     quiesce(DEADLINE)
     assert pinned.value == [1]

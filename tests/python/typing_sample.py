@@ -17,6 +17,8 @@ from bocpy import (
     Cown,
     Matrix,
     MatrixView,
+    PinnedCown,
+    PumpResult,
     TransferError,
     WaitResult,
     backend,
@@ -28,9 +30,13 @@ from bocpy import (
     notice_update,
     notice_write,
     noticeboard,
+    pump,
     quiesce,
     read,
     scope,
+    set_pump_notify,
+    set_pump_watchdog,
+    set_wait_pump_poll,
     start,
     wait,
     when,
@@ -173,6 +179,33 @@ reveal_type(when(s.done)(lambda done: 1))  # is: Cown[int]
 with hold(number, [text], read(names)):
     pass
 hold(5)  # error: arg-type
+
+# pinned cowns
+pinned = PinnedCown([1])
+reveal_type(pinned)  # is: PinnedCown[list[int]]
+reveal_type(pinned.value)  # is: list[int]
+reveal_type(pinned.result())  # is: list[int]
+as_cown: Cown[list[int]] = pinned
+
+
+@when(pinned, number)
+def on_main(pinned: Cown[list[int]], number: Cown[int]) -> int:
+    return pinned.value[number.value]
+
+
+reveal_type(on_main)  # is: Cown[int]
+reveal_type(pump())  # is: tuple[int, bool, int, fallback=PumpResult]
+pumped: PumpResult = pump(10, 5, True)
+reveal_type(pumped.executed)  # is: int
+reveal_type(pump(deadline_ms=None, max_behaviors=1).deadline_reached)  # is: bool
+pump(1.5)  # error: arg-type
+set_pump_watchdog()
+set_pump_watchdog(None)
+set_pump_watchdog(5, lambda index, message: print(index + 1, message.upper()))
+set_pump_watchdog("5")  # error: arg-type
+set_wait_pump_poll(20)
+set_pump_notify(lambda: None)
+set_pump_notify(None)
 
 # the runtime
 start()
