@@ -222,6 +222,21 @@ def test_an_exported_buffer_stays_with_whoever_has_it(two_workers: None, gate: G
     assert (look.result(), moved == where) == ((1.0, False) if MOVING else (50.0, True))
 
 
+@pytest.mark.backend("subinterp", reason="on threads everything may be given to a cown")
+def test_what_cannot_be_given_stays_whole() -> None:
+    m = Matrix(30, 30, 1)
+    for refused in ([m, threading.Lock()], {"m": m, "lock": threading.Lock()}, [m, m.view[0]]):
+        with pytest.raises(TransferError):
+            Cown(refused)
+    cown = Cown(5)
+    with pytest.raises(TransferError), cown:
+        cown.value = [m, threading.Lock()]
+    m += 1
+    assert m.sum() == 1800.0
+    with cown:
+        cown.value = None
+
+
 def test_a_released_buffer_is_forgotten(two_workers: None, gate: Gate) -> None:
     a, b = anchors(gate)
     cown = Cown(None)
