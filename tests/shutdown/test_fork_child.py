@@ -300,7 +300,7 @@ def test_fork_in_a_behavior() -> None:
 
 @WORKERS
 def test_many_forks_and_generations(workers: int) -> None:
-    """Twenty children in turn, each with a child of its own, while the parent's behaviors run."""
+    """Eight children in turn, each with a child of its own, while the parent's behaviors run."""
     source = """
         import os, sys
         import bocpy
@@ -319,7 +319,7 @@ def test_many_forks_and_generations(workers: int) -> None:
             when(c)(again)
 
         codes = set()
-        for i in range(20):
+        for i in range(8):
             pid = os.fork()
             if pid == 0:
                 of_the_child = when(Cown(3))(twice)
