@@ -155,10 +155,10 @@ bool encode_resident(MovingPayload& payload, bool keep) noexcept {
 
 bool encode_ahead(MovingPayload& payload, bool keep) noexcept {
   PyObject* value = payload.value;
-  const bool matrix = is_matrix(value);
-  const bool moves = !keep && (matrix || movable(value));
-  if (!moves && (payload.look().weight > QUICK || (matrix && matrix_bytes(value) > QUICK))) return false;
-  Encoded* encoded = moves ? encode_stolen(value) : encode_shortly(value);
+  const bool moves = !keep && (is_matrix(value) || movable(value));
+  if (!moves && payload.look().weight > QUICK) return false;
+  Encoded* encoded =
+      moves ? encode_stolen(value) : encode_shortly(value, keep ? Transfer::copy : Transfer::move, QUICK);
   if (!encoded) {
     PyErr_Clear();
     return false;

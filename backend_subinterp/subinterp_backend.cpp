@@ -143,7 +143,11 @@ void settle_in_main(MovingPayload& payload) noexcept {
   if (payload.pinned || !payload.resident_here()) return;
   forget_copies(payload);
   if (encode_resident(payload, false)) return;
-  if (PyObject* error = take_exception()) Py_XSETREF(context().raised, error);  // Ctrl-C, which whoever pumps raises
+  PyObject* error = take_exception();
+  if (!error) return;
+  Py_XSETREF(context().raised, error);  // Ctrl-C, which whoever pumps raises
+  encode_resident(payload, false);      // it says nothing about the value: workers must still get it
+  PyErr_Clear();
 }
 
 }  // namespace

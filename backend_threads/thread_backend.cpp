@@ -112,7 +112,9 @@ Payload* ThreadBackend::make_payload(PyObject* stolen) {
 
 Payload* ThreadBackend::make_pinned(PyObject* stolen) {
   Payload* payload = make_payload(stolen);
-  if (payload) payload->pinned = true;
+  if (!payload) return nullptr;
+  payload->pinned = true;
+  tell_given(stolen, nullptr);  // the main thread may use it at any time, whoever holds the cown
   return payload;
 }
 
@@ -121,7 +123,7 @@ PyObject* ThreadBackend::bring(Payload& payload, bool) {
 }
 
 int ThreadBackend::put(Payload& payload, PyObject* stolen, PyObject** old) {
-  tell_given(stolen, &payload);
+  tell_given(stolen, payload.pinned ? nullptr : &payload);  // as in make_pinned()
   *old = payload.replace(stolen);
   if (*old != stolen) tell_given(*old, nullptr);
   return 0;

@@ -145,7 +145,7 @@ class Job:
 
     def _build_templates(self) -> None:
         """As their users do, but for the isolated build, which would look for bocpy-dual in the registry."""
-        tools = ("setuptools>=64", *TEMPLATE_NEEDS)
+        tools = ("setuptools>=70.1", *TEMPLATE_NEEDS)
         install = [str(self.python), "-m", "pip", "install", *tools]
         self._step("what the templates need", lambda: self._in_place(*install, log="templates.log", attempts=2))
         for template in TEMPLATES:

@@ -92,6 +92,7 @@ struct NativeBehavior : PyBehavior {
   PyObject* (*body)(void* argument);  // a new reference, or null with an error; attached to the worker's interpreter
   void (*let_go)(void* argument);     // called once, unless the argument is null
   void* argument;
+  bool keeps = false;  // a reference of its own to each cown of `requests`: an open batch has queued it nowhere yet
 };
 
 // A thread outside the workers that waits to hold some cowns, and then holds them.

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "copy.h"
+#include "encoded.h"
 #include "error_record.h"
 #include "immutable.h"
 #include "native_value.h"
@@ -46,6 +47,8 @@ void PyBackend::clear(PyBehavior& b) noexcept {
   if (!b.native) return clear_call(b);
   auto& body = static_cast<NativeBehavior&>(b);
   if (body.argument) body.let_go(std::exchange(body.argument, nullptr));
+  if (!std::exchange(body.keeps, false)) return;
+  for (Request& r : b.acquired()) let_go_payload(static_cast<Payload*>(r.cown));
 }
 
 void PyBackend::unmake(PyBehavior& b) noexcept {

@@ -127,9 +127,13 @@ NativeBehavior* make_behavior(const bocpy_request* requests, size_t count, const
   b->body = body.run;
   b->let_go = body.drop;
   b->argument = body.argument;
+  b->keeps = true;
   for (size_t i = 0; i < count; ++i) {
     const uint32_t flags = requests[i].flags & BOCPY_READ ? uint32_t{Request::READ} : 0;
-    if (add_request(*b, payload_of(requests[i].cown), flags) == 0) continue;
+    if (add_request(*b, payload_of(requests[i].cown), flags) == 0) {
+      payload_of(requests[i].cown)->ref();
+      continue;
+    }
     PyObject* raised = take_exception();
     backend().unmake(*b);
     raise_exception(raised);

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <new>
+#include <utility>
 #include <vector>
 
 #include "copy.h"
@@ -25,14 +26,17 @@ namespace {
 struct Turns {
   std::mutex mutex;
   std::condition_variable ended;
-  std::vector<const NoticeKey*> taken;
+  std::vector<const NoticeKey*> queue;  // in the order of arrival: the first of those with one key has its turn
 
-  bool free(const NoticeKey& key) const noexcept {
-    return std::none_of(taken.begin(), taken.end(), [&](const NoticeKey* other) { return *other == key; });
+  bool first(const NoticeKey& mine) const noexcept {
+    auto same = [&](const NoticeKey* other) { return *other == mine; };
+    const auto found = std::find_if(queue.begin(), queue.end(), same);
+    return found == queue.end() || *found == &mine;  // in a forked child it is not there any more
   }
 };
 
-Turns* the_turns = new Turns;  // never destroyed: threads may still end after static destruction
+Turns* the_turns = new Turns;        // never destroyed: threads may still end after static destruction
+thread_local bool has_turn = false;  // in whatever context: a thread that visits another interpreter has one more
 
 // The turn for a key (NU1), and what NU2 says of the thread that has it.
 class UpdateTurn {
@@ -41,49 +45,65 @@ class UpdateTurn {
   UpdateTurn(const UpdateTurn&) = delete;
   UpdateTurn& operator=(const UpdateTurn&) = delete;
   ~UpdateTurn() {
+    if (queued_) leave();
     if (!mine_) return;
-    leave();
+    has_turn = false;
     context().update = nullptr;
     --context().carrying;
   }
 
-  // Waits for it; the main thread sees signals meanwhile. -1 with an error.
+  // Waits for it; the main thread sees signals meanwhile. -1 with an error. Throws std::bad_alloc.
   int take() {
-    while (!try_take()) {
+    enqueue();
+    // After the end the other threads stand still, wherever they are.
+    while (!mine() && !runtime().closed()) {
       {
         Detached detached;
         std::unique_lock lock(the_turns->mutex);
-        the_turns->ended.wait_for(lock, sleep_slice(FOREVER), [&] { return the_turns->free(key_); });
+        the_turns->ended.wait_for(lock, sleep_slice(FOREVER), [&] { return the_turns->first(key_); });
       }
-      if (look_around() < 0) return -1;
+      UpdateTurn* const outer = std::exchange(waits, this);
+      const int looked = look_around();
+      waits = outer;
+      if (looked < 0) return -1;
     }
-    mine_ = true;
+    mine_ = has_turn = true;
     context().update = &update_;
     ++context().carrying;
     return 0;
   }
 
  private:
-  // Throws std::bad_alloc.
-  bool try_take() {
+  static thread_local UpdateTurn* waits;  // whose look around runs in this thread
+
+  void enqueue() {
     std::lock_guard lock(the_turns->mutex);
-    if (!the_turns->free(key_)) return false;
-    the_turns->taken.push_back(&key_);
-    return true;
+    auto& queue = the_turns->queue;
+    // A signal handler's goes before the one that waits for the handler.
+    queue.insert(waits ? std::find(queue.begin(), queue.end(), &waits->key_) : queue.end(), &key_);
+    queued_ = true;
+  }
+
+  bool mine() noexcept {
+    std::lock_guard lock(the_turns->mutex);
+    return the_turns->first(key_);
   }
 
   void leave() noexcept {
     {
       std::lock_guard lock(the_turns->mutex);
-      std::erase(the_turns->taken, &key_);  // in a forked child it is not there any more
+      std::erase(the_turns->queue, &key_);
     }
     the_turns->ended.notify_all();
   }
 
   const NoticeKey& key_;
   NoticeUpdate& update_;
+  bool queued_ = false;
   bool mine_ = false;
 };
+
+thread_local UpdateTurn* UpdateTurn::waits = nullptr;
 
 int run_update(NoticeUpdate& update, const NoticeKey& key, PyObject* function, PyObject* fallback) try {
   // Dropped after the turn has ended: destructors may do what they like then.
@@ -117,6 +137,13 @@ int put_off(NoticeUpdate& outer, const NoticeKey& key, PyObject* function, PyObj
 
 int update_notice(const NoticeKey& key, PyObject* function, PyObject* fallback) {
   if (context().update) return put_off(*context().update, key, function, fallback);
+  if (has_turn) {
+    // The function is of another interpreter than those that could be put off.
+    PyErr_SetString(PyExc_RuntimeError,
+                    "notice_update() while a value is carried for the function of another notice_update() (from its "
+                    "__reduce__, say) could wait for that one");
+    return -1;
+  }
   NoticeUpdate update;
   int done = run_update(update, key, function, fallback);
   // One of these may put off others. The first error is raised, the others are reported.

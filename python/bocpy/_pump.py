@@ -50,7 +50,11 @@ def pump(deadline_ms: int | None = None, max_behaviors: int | None = None, raise
     if max_behaviors is not None and not _is_positive(max_behaviors):
         raise TypeError(f"max_behaviors must be a positive int or None, not {max_behaviors!r}")
     if _watchdog is not None:
-        _watchdog.look()
+        try:
+            _watchdog.look()
+        except BaseException:
+            _bocpy._pump(-1.0, 0, False)  # runs nothing: the listener has still to be told of what is left
+            raise
     bound = -1 if max_behaviors is None else min(max_behaviors, _MOST)
     return PumpResult(*_bocpy._pump(-1.0 if deadline_ms is None else float(deadline_ms), bound, bool(raise_on_error)))
 
@@ -140,7 +144,7 @@ def _tell(number: int, callback: Callable[[], object]) -> None:
     while _bocpy._await_pinned(number):
         try:
             callback()
-        except Exception:
+        except BaseException:  # a SystemExit too: it would only end this thread, and nobody would be told again
             _log.exception("the callback of set_pump_notify() failed")
 
 

@@ -266,12 +266,13 @@ def _pump_for_threads() -> None:
     if hooks - {__name__, *_POOLS}:
         return
     pools: list[Any] = [getattr(sys.modules[name], table, ()) for name, table in _POOLS.items() if name in sys.modules]
-    for thread in threading.enumerate():
-        if thread.daemon or thread is threading.main_thread() or any(thread in pool for pool in pools):
-            continue
-        while thread.is_alive():
-            thread.join(0.05)
-            _drain(last=False)
+    while others := [  # anew each time: threads start threads
+        thread
+        for thread in threading.enumerate()
+        if not (thread.daemon or thread is threading.main_thread() or any(thread in pool for pool in pools))
+    ]:
+        others[0].join(0.05)
+        _drain(last=False)
 
 
 def _at_exit() -> None:

@@ -52,7 +52,8 @@ PyObject* reduce_ex(PyObject* self, PyObject* protocol) {
   const long version = PyLong_AsLong(protocol);
   if (version == -1 && PyErr_Occurred()) return nullptr;
   const Block b = block_of(self);
-  Ref function(PyObject_GetAttrString(Ref(PyImport_ImportModule("bocpy._bocpy")).get(), "_matrix_from_bytes"));
+  Ref module(PyImport_ImportModule("bocpy._bocpy"));
+  Ref function(module ? PyObject_GetAttrString(module.get(), "_matrix_from_bytes") : nullptr);
   if (!function) return nullptr;
   Ref data(version >= 5 ? PyPickleBuffer_FromObject(self)
                         : PyBytes_FromStringAndSize(reinterpret_cast<const char*>(b.at), matrix_bytes(self)));

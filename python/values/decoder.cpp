@@ -294,7 +294,7 @@ PyObject* Decoder::get() {
     case kCown:
       return wrap_kept_payload(encoded_.outside()[load<uint32_t>(p_)].cown);
     case kMatrix:
-      return matrix_around(encoded_.outside()[load<uint32_t>(p_)].matrix, last_);
+      return matrix_around(encoded_.outside()[load<uint32_t>(p_)].matrix, current_transfer() == Transfer::move);
     default:
       return numbers(tag);
   }

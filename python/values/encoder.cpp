@@ -5,7 +5,6 @@
 #include "carry_bridge.h"
 #include "movable.h"
 #include "native_encoder.h"
-#include "xidata.h"
 
 namespace boc::py {
 namespace {
@@ -46,12 +45,12 @@ Encoded* encode(PyObject* value) {
   return encode_anyhow(value);
 }
 
-Encoded* encode_shortly(PyObject* value) noexcept {
+Encoded* encode_shortly(PyObject* value, Transfer kind, Py_ssize_t most) noexcept {
   Encoded* made = nullptr;
   PyObject* raised = take_exception();
-  const TransferKind kind(Transfer::copy);
+  const TransferKind as(kind);
   try {
-    NativeEncoder encoder;
+    NativeEncoder encoder(kind == Transfer::copy ? most : PY_SSIZE_T_MAX);
     if (encoder.put(value)) made = encoder.finish();
   } catch (const std::bad_alloc&) {
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "encoded.h"
+#include "xidata.h"
 
 namespace boc::py {
 
@@ -16,7 +17,8 @@ Encoded* encode(PyObject* value);
 // who still refers to one shares its memory with the new holder, as on threads.
 Encoded* encode_stolen(PyObject* value);
 
-// The same, but the short way or not at all: null without an error where that does not do. Runs no Python code.
-Encoded* encode_shortly(PyObject* value) noexcept;
+// The same, but the short way or not at all: null without an error where that does not do. Runs no Python code. What `kind`
+// is `move` for is given up if this succeeds, and matrices move; of a `copy`, larger ones than `most` bytes do not do.
+Encoded* encode_shortly(PyObject* value, Transfer kind, Py_ssize_t most) noexcept;
 
 }  // namespace boc::py

@@ -306,6 +306,7 @@ bool NativeEncoder::put_cown(PyObject* o) {
 
 bool NativeEncoder::put_matrix(PyObject* o) {
   if (int met = may_recur(o) ? meet(o, false) : 0; met) return met > 0;
+  if (matrix_bytes(o) > most_) return false;
   MatrixShare share = share_matrix(o, current_transfer() == Transfer::move);
   if (!share.doubles) throw std::bad_alloc();
   out_.add_outside({nullptr, nullptr, share});

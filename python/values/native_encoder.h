@@ -15,6 +15,9 @@ Buffer copy_byte_array(PyObject* o);
 // copies live as long as the encoder, so that no address in its tables can come to mean another object.
 class NativeEncoder {
  public:
+  // Larger matrices are not for the native format.
+  explicit NativeEncoder(Py_ssize_t most = PY_SSIZE_T_MAX) noexcept : most_(most) {}
+
   // False: `o` is not for the native format, or failed().
   bool put(PyObject* o);
   bool failed() const noexcept { return failed_; }
@@ -65,6 +68,7 @@ class NativeEncoder {
 
   EncodedBuilder out_;
   Seen seen_;
+  const Py_ssize_t most_;
   int depth_ = 0;
   bool failed_ = false;
   bool again_ = false;  // something does occur twice

@@ -132,6 +132,21 @@ def test_a_batch_that_is_given_up(probe: Any, counted: Callable[[], tuple[int, i
     assert kept.result() >= 0
 
 
+def test_an_open_batch_keeps_the_cowns(probe: Any, counted: Callable[[], tuple[int, int]]) -> None:
+    """Nobody else has them: what is in an open batch is queued nowhere yet."""
+    with batch():
+        results = [probe.schedule(RETURNS_INTERPRETER, Cown([i]), probe.make(i)) for i in range(200)]
+        assert counted() == (0, 0)
+        _others = [Cown(bytearray(100)) for _ in range(2000)]
+    assert all(result.result() >= 0 for result in results)
+    settle(counted, (200, 200))
+    with pytest.raises(ZeroDivisionError), batch():
+        for i in range(50):
+            probe.schedule(RETURNS_INTERPRETER, probe.make(i), probe.make(i))
+        raise ZeroDivisionError
+    settle(counted, (250, 300))
+
+
 def test_what_is_no_cown(probe: Any) -> None:
     for wrong in (5, None, read(Cown(1)), [Cown(1)]):
         with pytest.raises(TypeError, match="a cown is needed"):

@@ -71,6 +71,31 @@ def test_between_main_and_workers_nothing_is_copied(holder: str) -> None:
     assert find(cown.result(take=True)).sum() == 2 * 1999 + 5
 
 
+@HOLDER
+def test_a_look_after_wait_copies_nothing(holder: str) -> None:
+    hold = HOLDERS[holder]
+    cown = Cown(None)
+
+    @when(cown)
+    def make(cown):
+        cown.value = hold(Matrix(300, 300, 1.5))
+        return address_of(find(cown.value))
+
+    wait()
+    assert address_of(find(cown.value)) == make.value
+
+
+@HOLDER
+def test_what_goes_along_is_not_copied(holder: str, two_workers: None, gate: Gate) -> None:
+    """The behaviors are queued before the first one runs, so each sends its value to the next."""
+    hold = HOLDERS[holder]
+    places = anchors(gate)
+    cown = Cown(hold(Matrix(300, 300, 1.5)))
+    with cown:
+        seen = [beside(places[i % 2], cown)(lambda cown: address_of(find(cown.value))) for i in range(10)]
+    assert len({address.result() for address in seen}) == 1
+
+
 def test_aliases_stay_aliases(two_workers: None, gate: Gate) -> None:
     a, b = anchors(gate)
     cown = Cown(None)

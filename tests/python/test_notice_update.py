@@ -6,6 +6,7 @@ import copy
 import functools
 import pickle
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -416,3 +417,46 @@ def test_scheduling_in_the_function() -> None:
 
     notice_update("k", function, 1)
     assert notice_read("k").result() == 2
+
+
+def test_others_get_their_turn() -> None:
+    """One that updates again and again does not keep the others from it."""
+    stop = threading.Event()
+
+    def hog():
+        while not stop.is_set():
+            notice_update("k", lambda value: (time.sleep(0.001), value + 1)[1], default=0)
+
+    thread = threading.Thread(target=hog)
+    thread.start()
+    try:
+        for _ in range(5):
+            notice_update("k", lambda value: value, default=0)
+    finally:
+        stop.set()
+        thread.join()
+    assert notice_read("k") > 0
+
+
+class UpdatesAsItGoes:
+    """Updates the noticeboard while it is carried."""
+
+    def __reduce__(self):
+        notice_update("k", lambda value: value + 1, default=0)
+        return (int, (7,))
+
+
+@pytest.mark.backend("subinterp", reason="a value is carried here when the function looks at it")
+def test_an_update_by_a_value_that_the_function_fetches() -> None:
+    """It would wait for the turn that its own thread has."""
+    cown = Cown(None)
+
+    @when(cown)
+    def fill(cown):
+        cown.value = UpdatesAsItGoes()
+
+    wait()
+    notice_write("k", 5)
+    with pytest.raises(TransferError, match="could wait for that one"):
+        notice_update("k", lambda value: cown.value, default=0)
+    assert notice_read("k") == 5

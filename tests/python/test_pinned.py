@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -11,11 +10,9 @@ from typing import Any
 
 import bocpy
 import pytest
-from boc_testing import DEADLINE, caught, run_threads
+from boc_testing import DEADLINE, FREE_THREADED, caught, run_threads
 from bocpy import Cown, PinnedCown, TransferError, hold, quiesce, wait, when
 from pinned_testing import Canvas, on_main
-
-FREE_THREADED = bool(getattr(sys, "_is_gil_enabled", None)) and not sys._is_gil_enabled()
 
 
 def test_the_value_is_the_object_itself_at_any_time() -> None:
@@ -228,3 +225,27 @@ def test_what_is_pickled_in_a_visit_of_main_is_not_on_main() -> None:
             assert made.answers == ["RuntimeError", "RuntimeError"]
     pinned.value.append(1)
     assert pinned.value == [1]
+
+
+class InterruptsOnce:
+    times = 0
+
+    def __reduce__(self):
+        InterruptsOnce.times += 1
+        if InterruptsOnce.times == 1:
+            raise KeyboardInterrupt
+        return (list, ([5],))
+
+
+@pytest.mark.backend("subinterp", reason="values are pickled there when a pinned behavior ends")
+def test_ctrl_c_while_a_value_is_encoded() -> None:
+    """It says nothing about the value: workers get it all the same."""
+    pinned, cown = PinnedCown(0), Cown(None)
+
+    @when(pinned, cown)
+    def fill(pinned, cown):
+        cown.value = [InterruptsOnce()]
+
+    with pytest.raises(KeyboardInterrupt):
+        quiesce()
+    assert when(cown)(lambda cown: cown.value).result() == [[5]]

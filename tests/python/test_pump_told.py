@@ -20,6 +20,7 @@ from bocpy import (
     set_pump_notify,
     set_pump_watchdog,
     set_wait_pump_poll,
+    start,
     wait,
     when,
     whencall,
@@ -97,6 +98,29 @@ def test_the_watchdog_calls_back(caplog: pytest.LogCaptureFixture) -> None:
     assert pinned.value == []
     pump()
     assert pinned.value == [1]
+
+
+def test_whoever_listens_is_told_again_if_the_watchdog_raises() -> None:
+    def complain(index: int, message: str) -> None:
+        raise LookupError(message)
+
+    start(1)
+    pinned: PinnedCown[list[int]] = PinnedCown([])
+    told = threading.Semaphore(0)
+    set_pump_notify(told.release)
+    set_pump_watchdog(1, complain)
+    try:
+        when(pinned)(lambda pinned: pinned.value.append(1))
+        assert told.acquire(timeout=DEADLINE)
+        time.sleep(0.005)
+        with pytest.raises(LookupError):
+            pump()
+        assert told.acquire(timeout=DEADLINE)
+        set_pump_watchdog(None)
+        assert pump().executed == 1
+    finally:
+        set_pump_watchdog(None)
+        set_pump_notify(None)
 
 
 def test_the_watchdog_minds_pinned_work_alone(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:

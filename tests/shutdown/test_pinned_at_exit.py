@@ -314,3 +314,29 @@ def test_a_module_imported_by_another_thread_first() -> None:
         print(use.result(50))
     """
     run(source).check(out=["True"])
+
+
+@pytest.mark.parametrize("starter", ["threading.Thread(target=tick)", "threading.Timer(0.01, tick)"])
+def test_threads_that_threads_start(starter: str) -> None:
+    """Each waits for something pinned when the main thread has nothing left to do but to wait for threads."""
+    source = f"""
+        import threading
+        from bocpy import PinnedCown, when
+
+        pinned, ticks = PinnedCown(0), []
+
+        def tick():
+            @when(pinned)
+            def add(pinned):
+                pinned.value += 1
+                return pinned.value
+
+            ticks.append(add.result())
+            if len(ticks) < 4:
+                {starter}.start()
+            else:
+                print(ticks)
+
+        {starter}.start()
+    """
+    run(source).check(out=["[1, 2, 3, 4]"])

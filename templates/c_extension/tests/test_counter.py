@@ -9,7 +9,7 @@ import threading
 import bocpy
 import bocpy_counter
 import pytest
-from bocpy import Cown, TransferError, read, start, wait, when
+from bocpy import Cown, PinnedCown, TransferError, read, start, wait, when
 from bocpy_counter import Counter
 
 
@@ -261,3 +261,20 @@ def test_twice_given_away() -> None:
         with pytest.raises(TransferError, match="Counter"):
             Cown(counter)
     assert first.result().count == 0
+
+
+def test_pinned_ones_are_the_main_threads() -> None:
+    """There they can be used at any time, whoever holds the cown."""
+    pinned, others = PinnedCown(Counter(5)), PinnedCown(Counter(0))
+    assert pinned.value.increment() == 6
+    with pinned as counter:
+        counter.increment()
+
+    @when(pinned)
+    def step(pinned):
+        others.value.increment()
+        return pinned.value.increment()
+
+    assert step.result() == 8
+    pinned.value = Counter(1)
+    assert (pinned.value.count, others.value.count, pinned.result().count) == (1, 1, 1)

@@ -72,8 +72,8 @@ typedef struct bocpy_api {
   /* The object, for who holds the cown. NULL with an error: RuntimeError if it is not held (or, to write, only for
    * reading), TypeError if it has none of that type; what a failed behavior raised. */
   void* (*native)(bocpy_cown* cown, const char* type, int to_write);
-  /* Gives another object to a cown that the caller holds to write, or to result(). -1 with an error; then destroy has
-   * been called. */
+  /* Gives another object to a cown that the caller holds to write, or to result(). The result of a behavior that has
+   * failed stays failed until it is given a Python value. -1 with an error; then destroy has been called. */
   int (*set_native)(bocpy_cown* cown, void* object, const char* type, void (*destroy)(void* object));
 
   /* Schedules a behavior as @when does: in the current scope and batch, on the scheduler that Python's behaviors have,
