@@ -102,6 +102,7 @@ int take_bound(Taker& taker, CallPlan* plan, PyObject** target) {
   if (warn_if_storing(*plan) < 0) return -1;
   Bindings bindings;
   if (bindings.read(function, plan->info) < 0) return -1;
+  if (taker.references()) bindings.names_for_one_behavior();
   for (Py_ssize_t i = 0; i < bindings.cells(); ++i) {
     PyObject** cell = bindings.cell(i);
     if (!*cell || goes_as_is(*cell)) continue;

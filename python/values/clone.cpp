@@ -1,5 +1,6 @@
 #include "clone.h"
 
+#include "immutable.h"
 #include "shelf.h"
 
 namespace boc::py {
@@ -207,9 +208,15 @@ PyObject* Bindings::new_function(PyFunctionObject* function, CodeInfo* info, PyO
   return clone.release();
 }
 
+void Bindings::names_for_one_behavior() noexcept {
+  if (globals_stable_) return;  // the function's own dict has them
+  for (Py_ssize_t i = 0; i < names_; ++i) names_once_ = names_once_ || (values_[i] && !goes_as_is(values_[i]));
+  once_ = once_ || names_once_;
+}
+
 PyObject* Bindings::bind(PyFunctionObject* function, CodeInfo* info) {
   Wanted wanted{function, values_, names_, cells_, globals_stable_};
-  bool keep_globals = !globals_stable_ && !info->first_store && !info->dynamic;
+  bool keep_globals = !names_once_ && !globals_stable_ && !info->first_store && !info->dynamic;
   bool keep_function = !once_ && !info->first_store && !info->dynamic;
   if (keep_function) {
     PyObject* kept = find_clone(info, wanted);

@@ -30,6 +30,8 @@ class Bindings {
   PyObject** cell(Py_ssize_t i) noexcept { return values_ + names_ + i; }  // null: an empty cell
   // A clone of these bindings serves one behavior only: what a cell holds is not to be kept.
   void for_one_behavior() noexcept { once_ = true; }
+  // Nor is what a name stands for, unless it goes anywhere as it is.
+  void names_for_one_behavior() noexcept;
 
   // A new reference to the function to call.
   PyObject* bind(PyFunctionObject* function, CodeInfo* info);
@@ -48,6 +50,7 @@ class Bindings {
   Py_ssize_t cells_ = 0;
   bool globals_stable_ = true;
   bool once_ = false;
+  bool names_once_ = false;
 };
 
 // The code that copies of functions with this code may run: `code` itself, or its copy where CPython would

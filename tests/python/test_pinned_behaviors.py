@@ -307,3 +307,41 @@ def test_scripts_with_pinned_behaviors_scheduled_by_workers() -> None:
         )
         == "[9, 18]\n"
     )
+
+
+class Told:
+    """Tells where it goes."""
+
+    def __init__(self, where: list[bool]) -> None:
+        self.where = where
+
+    def __del__(self) -> None:
+        self.where.append(on_main())
+
+
+named: Told | None = None
+
+
+def test_what_a_pinned_behavior_names_goes_on_the_main_thread() -> None:
+    """It was taken by reference: nothing keeps it for the next behavior, which another thread may schedule or end."""
+    global named
+    pinned = PinnedCown(Canvas())
+    where: list[bool] = []
+
+    def schedule() -> Cown[bool]:
+        @when(pinned)
+        def use(pinned: PinnedCown[Canvas]) -> bool:
+            return named.where == []
+
+        return use
+
+    for turn in range(1, 4):
+        named = Told(where)
+        assert schedule().result(DEADLINE) == (turn == 1)
+        named = None
+        thread = threading.Thread(target=bocpy.wait)
+        thread.start()
+        while thread.is_alive():
+            thread.join(0.01)
+        gc.collect()
+        assert where == [True] * turn
