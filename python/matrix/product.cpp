@@ -10,8 +10,8 @@ namespace {
 
 // A tile of the result stays in registers while k runs; b's columns are packed so that each k is one load. The vectors
 // run across columns, so that no sum is split: see product.h.
-constexpr Py_ssize_t kTileRows = 4;
 constexpr Py_ssize_t kDepth = 512;    // k in one go: a packed panel and a few rows of a fit the first caches
+constexpr int kVectors = 2;           // of a row of a tile
 constexpr double kFewSteps = 1000.0;  // less work than packing is worth
 
 void multiply_plainly(const Block& a, const Block& b, double* to) noexcept {
@@ -42,7 +42,8 @@ struct Panel {
   Py_ssize_t to_step, there;  // columns of the panel that exist
 };
 
-template <typename Vector, int kRows, int kVectors>
+// Each vector by itself: an array of them that is copied as a whole stays in memory.
+template <typename Vector, int kRows>
 [[gnu::always_inline]] inline void tile(const Panel& p, Py_ssize_t i) noexcept {
   constexpr Py_ssize_t kLanes = sizeof(Vector) / sizeof(double);
   constexpr Py_ssize_t kWidth = kVectors * kLanes;
@@ -52,48 +53,61 @@ template <typename Vector, int kRows, int kVectors>
     for (int r = 0; r < kRows; ++r) std::memcpy(edge[r], p.to + (i + r) * p.to_step, bytes);
   }
   Vector sums[kRows][kVectors];
-  std::memcpy(sums, edge, sizeof sums);
+  for (int r = 0; r < kRows; ++r) {
+    for (int v = 0; v < kVectors; ++v) std::memcpy(&sums[r][v], edge[r] + v * kLanes, sizeof(Vector));
+  }
   const double* packed = p.packed;
   const double* a = p.a.row(i) + p.k * p.a.column_step;
   for (Py_ssize_t k = 0; k < p.depth; ++k, packed += kWidth, a += p.a.column_step) {
     Vector columns[kVectors];
-    std::memcpy(columns, packed, sizeof columns);
+    for (int v = 0; v < kVectors; ++v) std::memcpy(&columns[v], packed + v * kLanes, sizeof(Vector));
     for (int r = 0; r < kRows; ++r) {
       const double factor = a[r * p.a.row_step];
       for (int v = 0; v < kVectors; ++v) sums[r][v] += factor * columns[v];
     }
   }
-  std::memcpy(edge, sums, sizeof edge);
+  for (int r = 0; r < kRows; ++r) {
+    for (int v = 0; v < kVectors; ++v) std::memcpy(edge[r] + v * kLanes, &sums[r][v], sizeof(Vector));
+  }
   for (int r = 0; r < kRows; ++r) std::memcpy(p.to + (i + r) * p.to_step, edge[r], bytes);
 }
 
-template <typename Vector, int kVectors>
+template <typename Vector, int kRows>
 [[gnu::always_inline]] inline void panel(const Panel& p) noexcept {
   Py_ssize_t i = 0;
-  for (; i + kTileRows <= p.a.rows; i += kTileRows) tile<Vector, kTileRows, kVectors>(p, i);
-  for (; i < p.a.rows; ++i) tile<Vector, 1, kVectors>(p, i);
+  for (; i + kRows <= p.a.rows; i += kRows) tile<Vector, kRows>(p, i);
+  for (; i < p.a.rows; ++i) tile<Vector, 1>(p, i);
 }
+
+// The widest vectors that the machine has: the same sums, more of them at a time. As many rows as there are registers for.
+struct Kernel {
+  void (*panel)(const Panel& p) noexcept;
+  Py_ssize_t width;
+};
 
 typedef double Two __attribute__((vector_size(16)));
 void panel_of_two(const Panel& p) noexcept {
-  panel<Two, 2>(p);
+  panel<Two, 4>(p);
 }
 
 #if defined(__x86_64__) && defined(__GNUC__)
 typedef double Four __attribute__((vector_size(32)));
-// Wider vectors where the machine has them: the same sums, four at a time.
 [[gnu::target("avx2")]] void panel_of_four(const Panel& p) noexcept {
-  panel<Four, 2>(p);
+  panel<Four, 4>(p);
 }
-bool has_wide() noexcept {
-  static const bool wide = __builtin_cpu_supports("avx2");
-  return wide;
+typedef double Eight __attribute__((vector_size(64)));
+[[gnu::target("avx512f")]] void panel_of_eight(const Panel& p) noexcept {
+  panel<Eight, 8>(p);
+}
+Kernel choose() noexcept {
+  if (__builtin_cpu_supports("avx512f")) return {panel_of_eight, 8 * kVectors};
+  if (__builtin_cpu_supports("avx2")) return {panel_of_four, 4 * kVectors};
+  return {panel_of_two, 2 * kVectors};
 }
 #else
-bool has_wide() noexcept {
-  return false;
+Kernel choose() noexcept {
+  return {panel_of_two, 2 * kVectors};
 }
-void panel_of_four(const Panel&) noexcept {}
 #endif
 
 }  // namespace
@@ -104,8 +118,8 @@ bool multiply(const Block& a, const Block& b, double* to) noexcept {
     multiply_plainly(a, b, to);
     return true;
   }
-  const bool wide = has_wide();
-  const Py_ssize_t width = wide ? 8 : 4;
+  static const Kernel kernel = choose();
+  const Py_ssize_t width = kernel.width;
   const Py_ssize_t most = std::min(kDepth, a.columns);
   const std::unique_ptr<double[]> packed(new (std::nothrow) double[static_cast<size_t>(most * width)]);
   if (!packed) return false;
@@ -114,11 +128,7 @@ bool multiply(const Block& a, const Block& b, double* to) noexcept {
       const Py_ssize_t depth = std::min(kDepth, a.columns - k);
       pack(b, k, depth, j, width, packed.get());
       const Panel p{a, k, depth, packed.get(), to + j, b.columns, std::min(width, b.columns - j)};
-      if (wide) {
-        panel_of_four(p);
-      } else {
-        panel_of_two(p);
-      }
+      kernel.panel(p);
     }
   }
   return true;
