@@ -160,7 +160,7 @@ bool encode_ahead(MovingPayload& payload, bool keep) noexcept {
   Encoded* encoded =
       moves ? encode_stolen(value) : encode_shortly(value, keep ? Transfer::copy : Transfer::move, QUICK);
   if (!encoded) {
-    PyErr_Clear();
+    if (moves) PyErr_Clear();  // encode_shortly() leaves errors as they were, perhaps one that is on its way
     return false;
   }
   add_encoded(payload, encoded, keep);
