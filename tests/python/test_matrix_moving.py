@@ -6,6 +6,7 @@ import contextlib
 import gc
 import os
 import threading
+import time
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -373,23 +374,36 @@ def test_threads_have_random_numbers_of_their_own() -> None:
 
 
 def test_large_operations_let_others_run() -> None:
-    """With a GIL, a thread that multiplies large matrices without a pause does not keep others from running."""
-    a = Matrix(300, 300, 0.5)
-    ended = threading.Event()
-    ticks = 0
+    """With a GIL, a thread within one product of large matrices does not keep others from running.
+
+    Between two steps of its own it gives the GIL away in any case, which explains two ticks, but no more.
+    """
+    a = Matrix(1000, 1000, 0.5)
+    within, enough = threading.Event(), threading.Event()
 
     def multiply() -> None:
-        for _ in range(30):
+        while not enough.is_set():
+            within.set()
             a @ a
-        ended.set()
+            within.clear()
 
     worker = threading.Thread(target=multiply)
     worker.start()
-    while not ended.wait(0.0001):
-        ticks += 1
+    end = time.monotonic() + DEADLINE
+    while not enough.is_set() and time.monotonic() < end:
+        assert within.wait(DEADLINE)
+        ticks = 0
+        while within.is_set():
+            time.sleep(0.0001)
+            ticks += 1
+            if ticks > 4:
+                enough.set()
+                break
+    seen = enough.is_set()
+    enough.set()
     worker.join(DEADLINE)
-    assert ticks > 0
-    assert (a @ a).x == 75.0
+    assert seen
+    assert (a @ a)[0, 0] == 250.0
 
 
 def test_whoever_errs_gets_no_crash() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 
@@ -316,6 +317,10 @@ def test_a_module_imported_by_another_thread_first() -> None:
     run(source).check(out=["True"])
 
 
+@pytest.mark.skipif(
+    (3, 12) <= sys.version_info < (3, 12, 3),
+    reason="CPython 3.12.0 to 3.12.2 start no thread once the main program has ended (gh-113964)",
+)
 @pytest.mark.parametrize("starter", ["threading.Thread(target=tick)", "threading.Timer(0.01, tick)"])
 def test_threads_that_threads_start(starter: str) -> None:
     """Each waits for something pinned when the main thread has nothing left to do but to wait for threads."""
