@@ -105,7 +105,7 @@ void Worker::live() noexcept {
       in_period = begin_period(&Backend::worker_resumed);
     } else if (order == Order::RUN) {
       off_duty_ = false;
-      work<true>();
+      work_in_period();
       off_duty_ = true;
     } else {
       if (in_period) backend.worker_stopping(*this);

@@ -173,8 +173,8 @@ void Worker::end_sleep() noexcept {
   seen_executed_.store(NOTHING_SEEN, relaxed);  // the time that it slept does not count
 }
 
-bool Worker::must_not_sleep() const noexcept {
-  return scheduler_.has_work() || scheduler_.stopping() || !nothing_local() || scheduler_.backend_.has_errands(*this);
+bool Worker::must_not_sleep() noexcept {
+  return strands_.busy() || scheduler_.has_work() || scheduler_.stopping() || !nothing_local() || scheduler_.backend_.has_errands(*this);
 }
 
 // Leaves the worker searching, as it was before (I3).
@@ -192,11 +192,7 @@ void Worker::sleep(std::chrono::nanoseconds& pause) noexcept {
     scheduler_.backend_.before_park(*this);
     const auto begun = std::chrono::steady_clock::now();
     if (short_sleep_) parker_.linger(LINGER);
-    if (!limited) {
-      parker_.park();
-    } else if (!parker_.park_for(pause)) {
-      idle.cancel_sleep(parker_);
-    }
+    doze(limited ? pause : std::chrono::nanoseconds::max());
     short_sleep_ = std::chrono::steady_clock::now() - begun < SHORT_SLEEP;
     scheduler_.backend_.after_park(*this);
     pause = limited ? std::min(2 * pause, LAST_PAUSE) : FIRST_PAUSE;
@@ -216,6 +212,7 @@ Behavior* Worker::park_with_homes() noexcept {
       run_errands();
       idle.begin_search();
     }
+    if (strands_.busy()) break;
     behavior = search();
     if (behavior || (scheduler_.stopping() && !scheduler_.has_work() && nothing_local())) break;
   }

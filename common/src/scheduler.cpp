@@ -11,7 +11,7 @@ Scheduler::Scheduler(Backend& backend) : backend_(backend), homes_(backend.has_h
 
 Scheduler::~Scheduler() {
   if (running()) {
-    root_->cancel();
+    cancel(*root_);
     while (!try_stop()) root_->wait_for(std::chrono::milliseconds(50));
   }
   end();
@@ -84,20 +84,46 @@ void Scheduler::stop_for_good() noexcept {
 bool Scheduler::runs_in(const Scope& scope) noexcept {
   if (&scope == root_) return running() && !all_quiet();
   for (Worker* worker : roster_.list()) {
-    if (worker->running_.within(scope)) return true;
+    if (worker->strands_.runs_in(scope)) return true;
   }
   return main_running_.within(scope);
 }
 
-bool Scheduler::all_quiet() const noexcept {
+void Scheduler::cancel(Scope& scope) noexcept {
+  scope.cancel();
+  for (Worker* worker : roster_.list()) worker->strands_.cancel_waiting(&scope == root_ ? nullptr : &scope);
+}
+
+bool Scheduler::cancel_if_all_wait() noexcept {
   const Roster::List& workers = roster_.list();
-  if (has_work() || !idle_.all_asleep(workers.size())) return false;
+  size_t blocked = 0;
+  size_t waiting = 0;
+  for (Worker* worker : workers) {
+    blocked += worker->strands_.blocked();
+    waiting += worker->strands_.waiting();
+  }
+  if (blocked + waiting == 0 || !nothing_ready(blocked)) return false;
+  for (Worker* worker : workers) worker->strands_.cancel_waiting(nullptr);
+  return true;
+}
+
+bool Scheduler::all_quiet() const noexcept {
+  for (Worker* worker : roster_.list()) {
+    if (worker->strands_.waiting() != 0) return false;
+  }
+  return nothing_ready(0);
+}
+
+bool Scheduler::nothing_ready(size_t blocked) const noexcept {
+  const Roster::List& workers = roster_.list();
+  const size_t sleepers = workers.size() - blocked;
+  if (has_work() || !idle_.all_asleep(sleepers)) return false;
   if (!homes_) return true;
   for (Worker* worker : workers) {
     if (!worker->nothing_local()) return false;
   }
   // Again: a worker may have been on the list, about to find what was sent to it alone, when the list was looked at.
-  return idle_.all_asleep(workers.size());
+  return idle_.all_asleep(sleepers);
 }
 
 bool Scheduler::run_in_scope(Worker& worker, Behavior& behavior, Running& running) noexcept {

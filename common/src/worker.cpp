@@ -12,7 +12,7 @@ Worker::Worker(Scheduler& scheduler, unsigned index, bool alone) noexcept
 
 void Worker::loop() noexcept {
   if (!begin_period(&Backend::worker_started)) return;
-  work<false>();
+  work_in_period();
   BOC_INVARIANT(queue_.empty(), "W2");
   scheduler_.backend_.worker_stopping(*this);
 }
@@ -31,13 +31,28 @@ bool Worker::begin_period(void (Backend::*begin)(Worker&)) noexcept {
 template <bool HOMES>
 void Worker::work() noexcept {
   for (;;) {
+    if (strands_.interrupts()) [[unlikely]] {
+      if (next_) {
+        put_next_back();  // W1
+        offer();
+      }
+      if (!strands_.go_on()) break;
+    }
     Behavior* behavior = run_local<HOMES>();
     if (!behavior) behavior = steal();
     if (!behavior) behavior = HOMES ? park_with_homes() : park();
-    if (!behavior) break;
-    execute<HOMES>(*behavior);
+    if (behavior) {
+      execute<HOMES>(*behavior);
+    } else if (!strands_.busy()) {
+      break;
+    }
   }
   BOC_INVARIANT(next_ == nullptr && credits_ == 0, "W2");
+}
+
+void Worker::work_in_period() noexcept {
+  loop_in_strand();
+  strands_.leave_loop();
 }
 
 template <bool HOMES>
@@ -134,20 +149,36 @@ Behavior* Worker::steal() noexcept {
   return behavior;  // null: still counted as searching, park() ends that
 }
 
+// On the list of sleepers, until it is woken or the next of its strands has no more time.
+void Worker::doze(std::chrono::nanoseconds limit) noexcept {
+  if (strands_.timed()) limit = std::min(limit, strands_.time_left());
+  if (limit == std::chrono::nanoseconds::max()) {
+    parker_.park();
+  } else if (!parker_.park_for(limit)) {
+    scheduler_.idle_.cancel_sleep(parker_);
+  }
+}
+
 Behavior* Worker::park() noexcept {
   IdleSet& idle = scheduler_.idle_;
   for (;;) {
+    asleep_.store(true, relaxed);  // W3
     idle.announce_sleep(parker_);
-    if (scheduler_.has_work() || scheduler_.stopping()) {
+    if (scheduler_.has_work() || scheduler_.stopping() || strands_.busy()) {
       idle.cancel_sleep(parker_);
       stats_.parks_cancelled.add();
     } else {
       stats_.parked.add();
       scheduler_.backend_.before_park(*this);
-      parker_.park();
+      doze(std::chrono::nanoseconds::max());
       scheduler_.backend_.after_park(*this);
     }
+    asleep_.store(false, relaxed);
     // Searching again, either way (I3).
+    if (strands_.busy()) {
+      end_search();
+      return nullptr;
+    }
     if (Behavior* behavior = search()) {
       end_search();
       return behavior;
@@ -166,10 +197,10 @@ void Worker::execute(Behavior& behavior) noexcept {
   stats_.executed.add();
   if (Request* result = behavior.result_request()) prefetch(result->cown);  // used when the body has ended
   if constexpr (HOMES) {
-    const Scheduler::Ending ending = scheduler_.enter_and_run(*this, behavior, running_);
+    const Scheduler::Ending ending = scheduler_.enter_and_run(*this, behavior, strands_.current().running);
     if (ending == Scheduler::Ending::REFUSED) return send_on(behavior);
     if (ending == Scheduler::Ending::DROPPED) stats_.cancelled.add();
-  } else if (scheduler_.run_in_scope(*this, behavior, running_)) {
+  } else if (scheduler_.run_in_scope(*this, behavior, strands_.current().running)) {
     stats_.cancelled.add();
   }
   Outcome outcome;

@@ -6,6 +6,7 @@
 
 namespace boc {
 
+class Strand;
 class Worker;
 
 // Where a ready behavior should run. Neither fixed nor heavy: a mere preference.
@@ -41,6 +42,19 @@ class Backend {
   virtual bool drops_silently(const Cown& dead) noexcept = 0;
   // Now and then between behaviors (every few hundred looks for one): a chance to let others in.
   virtual void breathe(Worker& worker) noexcept = 0;
+
+  // Strands (boc/strand.h): what code on a worker takes for its thread's own goes with them. Used once a behavior waits.
+  // How much stack a strand needs that runs on the worker's own thread; 0: each must have a thread.
+  virtual size_t fiber_stack() const noexcept { return 0; }
+  // On the thread on which it will run. False: no memory.
+  virtual bool make_strand(Worker&, Strand&) noexcept { return true; }
+  // It gives the worker away, or ends; it begins, or goes on. What else the worker's loop does lies in between.
+  virtual void leave_strand(Worker&, Strand&) noexcept {}
+  virtual void enter_strand(Worker&, Strand&) noexcept {}
+  virtual void end_strand(Worker&, Strand&) noexcept {}
+  // First and last call on a thread that is not the worker's own, but has one of its strands.
+  virtual void thread_started(Worker&) noexcept {}
+  virtual void thread_ended(Worker&) noexcept {}
 
   // Homes: values live with workers, so it matters where a behavior runs, and the workers' threads are kept from one
   // period (start to stop) to the next. Asked once, when the scheduler is made; all below is used only if it is true.

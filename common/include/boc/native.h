@@ -58,6 +58,8 @@ class NativeBackend final : public Backend {
     return payload.trivial && !payload.error;
   }
   void breathe(Worker&) noexcept override {}
+  size_t fiber_stack() const noexcept override { return size_t{256} << 10; }
+  void thread_started(Worker& worker) noexcept override;
 
  private:
   Runtime& runtime_;
@@ -108,6 +110,9 @@ class Runtime {
 
 namespace detail {
 
+inline void NativeBackend::thread_started(Worker& worker) noexcept {
+  worker_started(worker);
+}
 inline void NativeBackend::worker_started(Worker& worker) {
   Runtime::current_ = &runtime_;
   Runtime::here_ = &worker;

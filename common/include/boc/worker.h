@@ -4,9 +4,9 @@
 
 #include <thread>
 
-#include "boc/running.h"
 #include "boc/scope.h"
 #include "boc/stats.h"
+#include "boc/strands.h"
 #include "boc/work_queue.h"
 
 namespace boc {
@@ -18,8 +18,8 @@ class Scheduler;
 //   W1  next_ is the worker's alone and is empty whenever user code runs: what waits can always be stolen.
 //   W2  Credits (S1) belong to one scope at a time. They are given back before the worker runs a behavior of another
 //       scope, looks for work elsewhere, or runs errands: who waits for the scope must not wait for that.
-//   W3  With homes, asleep_ is set before a sleep or rest is announced. Whoever has something for this one worker (an
-//       errand, a behavior, an order) publishes it, then looks at asleep_; the worker announces, then looks at all
+//   W3  asleep_ is set before a sleep or rest is announced. Whoever has something for this one worker (an errand, a
+//       behavior, a strand, an order) publishes it, then looks at asleep_; the worker announces, then looks at all
 //       these. Each has a full fence in between: no nudge is lost, and a worker that is awake costs no lock.
 //   P1  A fixed behavior is in its home's fixed_ or next_, and nowhere else: only its home takes it from there.
 //   P2  A heavy behavior in heavy_ is taken by another worker only if this one has been stuck for a while. Meanwhile
@@ -33,6 +33,8 @@ class Worker {
   unsigned index() const noexcept { return index_; }
   Scheduler& scheduler() const noexcept { return scheduler_; }
   WorkerStats& stats() noexcept { return stats_; }
+  // The flows of control that its behaviors run in; a behavior may suspend its own.
+  Strands& strands() noexcept { return strands_; }
   // For the backend's use: what belongs to this worker for the time of its thread.
   void* backend_data = nullptr;
 
@@ -40,12 +42,13 @@ class Worker {
   void count_in(Scope& scope) noexcept;
   // Ready behaviors found while user code runs: into the queue, where others can take them.
   void enqueue(BehaviorList& ready) noexcept;
-  // With homes, any thread, after an errand was posted: the worker looks at its errands soon, also if it sleeps, rests
-  // or has no part in the period. Never blocks for longer than a list of sleepers is locked.
+  // Any thread, after an errand was posted (with homes) or a strand may go on: the worker looks at these soon, also if it
+  // sleeps, rests or has no part in the period. Never blocks for longer than a list of sleepers is locked.
   void nudge() noexcept { wake(); }
 
  private:
   friend class Scheduler;
+  friend class Strands;
 
   static constexpr unsigned STREAK_CAP = 64;       // behaviors from the next slot in a row while others wait
   static constexpr unsigned INJECTOR_PERIOD = 61;  // a look at the injector every so many behaviors
@@ -66,10 +69,12 @@ class Worker {
   void loop() noexcept;  // the thread
   template <bool HOMES>
   void work() noexcept;  // until the scheduler stops
+  void work_in_period() noexcept;  // the same, by the root, in as many strands as it takes
+  void loop_in_strand() noexcept { homes_ ? work<true>() : work<false>(); }
   template <bool HOMES>
   Behavior* run_local() noexcept;
   Behavior* steal() noexcept;
-  Behavior* park() noexcept;  // null: the scheduler stops
+  Behavior* park() noexcept;  // null: the scheduler stops, or strands_.busy()
 
   void put_next_back() noexcept;  // into the queue
   Behavior* take_from_injector() noexcept;
@@ -89,7 +94,7 @@ class Worker {
   Behavior* steal_heavy() noexcept;
   Behavior* park_with_homes() noexcept;
   void sleep(std::chrono::nanoseconds& pause) noexcept;
-  bool must_not_sleep() const noexcept;
+  bool must_not_sleep() noexcept;
   void send_on(Behavior& refused) noexcept;
   void send_out(BehaviorList& ready, bool keep) noexcept;  // each to its place; `keep`: one into the next slot
   void receive(Behavior& behavior) noexcept;               // any thread
@@ -99,6 +104,8 @@ class Worker {
   void end_sleep() noexcept;
   bool watch() noexcept;
   void end_watch() noexcept;
+
+  void doze(std::chrono::nanoseconds limit) noexcept;
 
   // Kept (kept.cpp).
   void live() noexcept;  // the thread
@@ -121,7 +128,7 @@ class Worker {
   unsigned tick_ = 0;
   unsigned victim_ = 0;
   unsigned turn_ = 0;  // which of the three queues comes first
-  Running running_;
+  Strands strands_{*this};
   Scope* credit_scope_ = nullptr;
   int64_t credits_ = 0;
   Parker parker_;
