@@ -37,14 +37,16 @@ void refuse_rebuilding(const char* value) {
 class PostedBytes final : public Posted {
  public:
   explicit PostedBytes(EncodedRef encoded) noexcept : encoded_(std::move(encoded)) {}
-  PyObject* copy() const override {
-    PyObject* value = decode(*encoded_);
+  PyObject* copy() const override { return rebuilt(decode(*encoded_)); }
+  PyObject* take() override { return rebuilt(boc::py::take(encoded_)); }
+
+ private:
+  static PyObject* rebuilt(PyObject* value) {
     if (!value) refuse_rebuilding("this value");
     return value;
   }
 
- private:
-  const EncodedRef encoded_;
+  EncodedRef encoded_;
 };
 
 // stays: in the interpreter of the behavior that has it. Elsewhere it is encoded at once, so that errors appear where the

@@ -103,6 +103,14 @@ void SubinterpBackend::run_errands(Worker& worker) noexcept {
   worker_data(worker)->home->station->run_errands();
 }
 
+void SubinterpBackend::thread_started(Worker& worker) noexcept {
+  home_of_thread = worker_data(worker)->home;
+}
+
+void SubinterpBackend::before_wait() noexcept {
+  let_output_go();
+}
+
 void SubinterpBackend::before_park(Worker& worker) noexcept {
   WorkerData* data = worker_data(worker);
   if (!std::exchange(data->warm, true)) warm_up();

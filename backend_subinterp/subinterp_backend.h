@@ -31,7 +31,7 @@ struct MovingStats {
 // What belongs to a worker, from its first start to the end of its thread.
 struct WorkerData {
   Home* home;
-  PyThreadState* state;  // its interpreter's first
+  PyThreadState* state;  // of the strand that sleeps; at the end, the interpreter's first
   MovingStats stats;
   bool warm = false;  // warm_up() was called
 };
@@ -47,6 +47,7 @@ class SubinterpBackend final : public PyBackend {
   Place place(const Behavior& behavior) noexcept override;
   bool enter(Worker& worker, Behavior& behavior) noexcept override;
   void sending(Worker& worker, Behavior& behavior) noexcept override;
+  void thread_started(Worker& worker) noexcept override;
   bool has_errands(const Worker& worker) const noexcept override;
   void run_errands(Worker& worker) noexcept override;
   void worker_started(Worker& worker) override;
@@ -84,6 +85,7 @@ class SubinterpBackend final : public PyBackend {
   void clear_call(PyBehavior& behavior) noexcept override;
   void let_go_call(PyBehavior& behavior) noexcept override;
   PyObject* invoke(PyBehavior& behavior) noexcept override;
+  void before_wait() noexcept override;
   void leave(PyBehavior& behavior) noexcept override;
   void destroy(Payload& payload) noexcept override;
   void store_error(Payload& result, PyObject* stolen) noexcept override;

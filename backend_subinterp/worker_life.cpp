@@ -36,7 +36,7 @@ void end_interpreter(Worker& worker) noexcept {
   post_held_output();
   unregister_context(context());
   context().worker = nullptr;
-  SubInterpreter::end(data->state);  // destructors may still call us, for this home
+  SubInterpreter::end(PyThreadState_Get());  // destructors may still call us, for this home
   home_of_thread = nullptr;
   home.interpreter = nullptr;  // its address may be used again
   delete data;

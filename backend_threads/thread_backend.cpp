@@ -1,6 +1,7 @@
 #include "thread_backend.h"
 
 #include <new>
+#include <utility>
 
 #include "copy.h"
 #include "immutable.h"
@@ -20,11 +21,12 @@ struct LivePayload final : Payload, Pooled {
 class PostedObject final : public Posted {
  public:
   explicit PostedObject(PyObject* stolen) noexcept : value_(stolen) {}
-  ~PostedObject() override { Py_DECREF(value_); }
+  ~PostedObject() override { Py_XDECREF(value_); }
   PyObject* copy() const override { return copy_value(value_); }
+  PyObject* take() override { return std::exchange(value_, nullptr); }
 
  private:
-  PyObject* const value_;
+  PyObject* value_;
 };
 
 // Each worker thread keeps one thread state for its life, attached between behaviors.

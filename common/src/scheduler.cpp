@@ -1,5 +1,6 @@
 #include "boc/scheduler.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "boc/pool.h"
@@ -11,7 +12,7 @@ Scheduler::Scheduler(Backend& backend) : backend_(backend), homes_(backend.has_h
 
 Scheduler::~Scheduler() {
   if (running()) {
-    cancel(*root_);
+    root_->cancel();
     while (!try_stop()) root_->wait_for(std::chrono::milliseconds(50));
   }
   end();
@@ -89,41 +90,31 @@ bool Scheduler::runs_in(const Scope& scope) noexcept {
   return main_running_.within(scope);
 }
 
-void Scheduler::cancel(Scope& scope) noexcept {
-  scope.cancel();
-  for (Worker* worker : roster_.list()) worker->strands_.cancel_waiting(&scope == root_ ? nullptr : &scope);
-}
-
-bool Scheduler::cancel_if_all_wait() noexcept {
-  const Roster::List& workers = roster_.list();
-  size_t blocked = 0;
-  size_t waiting = 0;
-  for (Worker* worker : workers) {
-    blocked += worker->strands_.blocked();
-    waiting += worker->strands_.waiting();
-  }
-  if (blocked + waiting == 0 || !nothing_ready(blocked)) return false;
-  for (Worker* worker : workers) worker->strands_.cancel_waiting(nullptr);
-  return true;
-}
-
 bool Scheduler::all_quiet() const noexcept {
   for (Worker* worker : roster_.list()) {
-    if (worker->strands_.waiting() != 0) return false;
+    if (worker->strands_.waiting() != 0 || worker->strands_.blocked()) return false;
   }
-  return nothing_ready(0);
+  return quiet();
 }
 
-bool Scheduler::nothing_ready(size_t blocked) const noexcept {
+bool Scheduler::quiet() const noexcept {
   const Roster::List& workers = roster_.list();
-  const size_t sleepers = workers.size() - blocked;
-  if (has_work() || !idle_.all_asleep(sleepers)) return false;
+  const size_t in_period = std::min<size_t>(worker_count(), workers.size());
+  size_t kept = 0;  // by behaviors that wait with the whole thread
+  size_t kept_in_period = 0;
+  for (const Worker* worker : workers) {
+    if (!worker->strands_.blocked()) continue;
+    ++kept;
+    kept_in_period += worker->index() < in_period;
+  }
+  const bool nobody_free = kept_in_period > 0 && kept_in_period == in_period;
+  if ((has_work() && !nobody_free) || !idle_.all_asleep(workers.size() - kept)) return false;
   if (!homes_) return true;
-  for (Worker* worker : workers) {
-    if (!worker->nothing_local()) return false;
+  for (const Worker* worker : workers) {
+    if (!worker->nothing_local() && !worker->strands_.blocked()) return false;
   }
   // Again: a worker may have been on the list, about to find what was sent to it alone, when the list was looked at.
-  return idle_.all_asleep(sleepers);
+  return idle_.all_asleep(workers.size() - kept);
 }
 
 bool Scheduler::run_in_scope(Worker& worker, Behavior& behavior, Running& running) noexcept {

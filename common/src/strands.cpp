@@ -183,9 +183,7 @@ Woken Strands::block(Deadline deadline) noexcept {
 
 Woken Strands::ended_wait(Strand& self) noexcept {
   self.state_.store(Strand::State::RUNNING, relaxed);
-  const bool timed_out = std::exchange(self.timed_out_, false);
-  if (self.cancelled_.load(acquire)) return Woken::CANCELLED;
-  return timed_out ? Woken::TIMED_OUT : Woken::RESUMED;
+  return std::exchange(self.timed_out_, false) ? Woken::TIMED_OUT : Woken::RESUMED;
 }
 
 void Strands::end_wait() noexcept {
@@ -218,8 +216,8 @@ Strand* Strands::make() noexcept {
       auto& begun = *static_cast<Strand*>(argument);
       begun.worker().strands().run(begun);
     };
-    const bool good = stack ? strand.stack_.make(stack, enter, &strand) && backend.make_strand(worker_, strand)
-                            : make_thread(strand);
+    const bool good =
+        stack ? strand.stack_.make(stack, enter, &strand) && backend.make_strand(worker_, strand) : make_thread(strand);
     if (good) return &strand;
     guard.lock();
     all_.pop_back();
@@ -313,16 +311,6 @@ bool Strands::runs_in(const Scope& scope) noexcept {
   if (root_.running.within(scope)) return true;
   std::lock_guard guard(mutex_);
   return std::any_of(all_.begin(), all_.end(), [&](auto& strand) { return strand->running.within(scope); });
-}
-
-void Strands::cancel_waiting(const Scope* scope) noexcept {
-  std::lock_guard guard(mutex_);
-  auto consider = [scope](Strand& strand) {
-    if (strand.state_.load(seq_cst) != Strand::State::WAITING) return;
-    if (!scope || strand.running.within(*scope)) strand.cancel();
-  };
-  consider(root_);
-  for (auto& strand : all_) consider(*strand);
 }
 
 }  // namespace boc

@@ -1,5 +1,5 @@
 // Who is asking: the behavior or the thread on whose behalf code runs. Ownership belongs to these, never to an
-// interpreter. One per thread (and, once behaviors can be suspended, per fiber).
+// interpreter. One per thread, and one for each further strand of a worker.
 #pragma once
 
 #include <vector>
@@ -32,11 +32,13 @@ struct Context {
   std::vector<Scope*> scopes;  // entered and not left yet, the inner ones last
   unsigned shard = 0;          // which of a site's counters this thread uses
   atomic<Site*> running{nullptr};
+  atomic<bool> waiting{false};  // the current behavior waits for a message
   Cown* dead = nullptr;       // cowns to drop at the next moment when user code may run
   Cown* undropped = nullptr;  // cowns inside a cown that is being dropped
   bool dropping = false;
   PyObject* notices = nullptr;     // strong or null: the noticeboard as the current behavior sees it
   NoticeUpdate* update = nullptr;  // the update of the noticeboard that this thread is in the middle of
+  const void* base = nullptr;      // in the stack: whatever the current behavior calls is below
   unsigned carrying = 0;           // a value is being copied or encoded: user code in there must not wait
   // Of the context in which the main thread runs pinned behaviors: what the last one raised (strong, or null), and whether
   // whoever pumps raises every error then, or only those that are no Exception.

@@ -7,7 +7,6 @@
 #include <string_view>
 #include <utility>
 
-#include "atom.h"
 #include "boc/sync.h"
 #include "posted.h"
 
@@ -43,15 +42,6 @@ class NoticeKey {
   char text_[MOST];
 };
 
-// What a notice says: a small value inline, or a posted one.
-struct NoticeValue {
-  Atom atom;  // kNothing if there is `posted`
-  std::unique_ptr<Posted> posted;
-
-  // A new value, the caller's own. Null with an error. May run Python code if it is no atom.
-  PyObject* copy() const { return posted ? posted->copy() : from_atom(atom); }
-};
-
 // A part of the tree: a notice or a branch. Reference-counted; the last unref() of a notice may run Python code.
 class NoticeTree {
  public:
@@ -77,10 +67,10 @@ class NoticeTree {
 };
 
 struct Notice final : NoticeTree {
-  Notice(const NoticeKey& k, NoticeValue&& v) noexcept : NoticeTree(true), key(k), value(std::move(v)) {}
+  Notice(const NoticeKey& k, PostedValue&& v) noexcept : NoticeTree(true), key(k), value(std::move(v)) {}
 
   const NoticeKey key;
-  const NoticeValue value;
+  const PostedValue value;
   uint64_t order = 0;  // of the keys' first writes; set before others see the notice
 };
 

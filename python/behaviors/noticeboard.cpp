@@ -3,8 +3,6 @@
 #include <mutex>
 #include <new>
 
-#include "py_backend.h"
-
 namespace boc::py {
 namespace {
 
@@ -43,7 +41,7 @@ void Noticeboard::change(F&& next) {
   old = std::exchange(map_, std::move(made));
 }
 
-int Noticeboard::put(const NoticeKey& key, NoticeValue&& value) try {
+int Noticeboard::put(const NoticeKey& key, PostedValue&& value) try {
   NoticeRef<Notice> notice;
   auto* made = new Notice(key, std::move(value));
   notice = NoticeRef<Notice>(made);
@@ -64,7 +62,7 @@ int Noticeboard::remove(const NoticeKey& key) try {
   return no_memory();
 }
 
-int Noticeboard::finish_update(const NoticeKey& key, const Notice* before, NoticeValue* value) try {
+int Noticeboard::finish_update(const NoticeKey& key, const Notice* before, PostedValue* value) try {
   NoticeRef<Notice> notice;
   Notice* made = value ? new Notice(key, std::move(*value)) : nullptr;
   notice = NoticeRef<Notice>(made);
@@ -97,13 +95,6 @@ int Noticeboard::put_back(const NoticeMap& taken) try {
   return 0;
 } catch (const std::bad_alloc&) {
   return no_memory();
-}
-
-bool to_notice_value(PyObject* value, NoticeValue* out) {
-  if (to_atom(value, out->atom)) return true;
-  out->atom.kind = Atom::kNothing;
-  out->posted = backend().post(value);
-  return out->posted != nullptr;
 }
 
 }  // namespace boc::py

@@ -20,11 +20,11 @@ class Noticeboard {
   NoticeRef<Notice> find(const NoticeKey& key) noexcept;
 
   // Each is -1 with MemoryError, or 0. Freeing what was there may run Python code.
-  int put(const NoticeKey& key, NoticeValue&& value);
+  int put(const NoticeKey& key, PostedValue&& value);
   int remove(const NoticeKey& key);
   // The end of an update that began with `before` (null: no notice): puts `value`, or removes the notice if that is
   // null. If others have written or removed it meanwhile, that came after the update, which leaves no trace then.
-  int finish_update(const NoticeKey& key, const Notice* before, NoticeValue* value);
+  int finish_update(const NoticeKey& key, const Notice* before, PostedValue* value);
 
   // Takes everything off.
   NoticeMap take_all() noexcept;
@@ -44,8 +44,5 @@ class Noticeboard {
 Noticeboard& noticeboard() noexcept;
 // The child starts with an empty one; the parent's is left alone.
 void noticeboard_after_fork() noexcept;
-
-// What the board says of `value`: an atom or a posted copy. False with an error. May run Python code.
-bool to_notice_value(PyObject* value, NoticeValue* out);
 
 }  // namespace boc::py

@@ -85,6 +85,7 @@ struct PyBehavior : Behavior {
   uint32_t bytes = 0;         // of its block
   bool native = false;        // a NativeBehavior
   bool live = false;          // a LiveBehavior
+  bool gave_up = false;       // something that it waited for was given up by others: CancelledError
 };
 
 // A body that is no Python function: the behavior behind a scope's `done`, and those of other extension modules.

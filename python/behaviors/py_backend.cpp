@@ -9,6 +9,7 @@
 #include "native_value.h"
 #include "py_errors.h"
 #include "site.h"
+#include "strand_state.h"
 
 namespace boc::py {
 
@@ -96,16 +97,25 @@ bool tell_pump(Context& here, PyObject* error) noexcept {
   return here.raises_all || !PyErr_GivenExceptionMatches(error, PyExc_Exception);
 }
 
+// Ended by the CancelledError of a wait that was given up. Not a failure to report: whoever cancelled knows.
+bool was_cancelled(const PyBehavior& b, PyObject* error) noexcept {
+  if (!b.gave_up) return false;
+  Ref type(module_attribute("bocpy._errors", "CancelledError"));
+  if (!type) PyErr_Clear();
+  return type && PyErr_GivenExceptionMatches(error, type.get());
+}
+
 }  // namespace
 
 void PyBackend::fail(PyBehavior& b, PyObject* error) noexcept {
   Payload& result = *b.result;
+  const bool cancelled = was_cancelled(b, error);
   const bool rises = b.lane == Lane::MAIN && tell_pump(context(), error);
   store_error(result, error);
   result.failed.store(true, relaxed);
   keep_site(b.site);
   result.origin = b.site;
-  if (rises) {
+  if (rises || cancelled) {
     result.looked.store(true, relaxed);
   } else {
     try {
@@ -114,7 +124,7 @@ void PyBackend::fail(PyBehavior& b, PyObject* error) noexcept {
       result.looked.store(true, relaxed);  // no memory to remember it: it can still be looked at
     }
   }
-  if (on_failure && b.scope) on_failure(*b.scope, result);
+  if (on_failure && b.scope && !cancelled) on_failure(*b.scope, result);
 }
 
 void PyBackend::store(PyBehavior& b, PyObject* value) noexcept {
@@ -135,6 +145,7 @@ void PyBackend::store(PyBehavior& b, PyObject* value) noexcept {
 
 void PyBackend::call(Context& here, PyBehavior& b) noexcept {
   here.current = &b;
+  here.base = __builtin_frame_address(0);
   here.scope = b.scope;
   here.running.store(b.site, relaxed);
   const uint32_t process = generation;
@@ -207,6 +218,28 @@ void PyBackend::drop(Cown* cown) noexcept {
     if (payload) here.undropped = payload->next_dead;
   }
   here.dropping = false;
+}
+
+size_t PyBackend::fiber_stack() const noexcept {
+  return fiber_stack_bytes();
+}
+
+bool PyBackend::make_strand(Worker& worker, Strand& strand) noexcept {
+  return make_strand_state(worker, strand);
+}
+
+void PyBackend::leave_strand(Worker&, Strand& strand) noexcept {
+  before_wait();
+  leave_strand_state(strand);
+}
+
+void PyBackend::enter_strand(Worker&, Strand& strand) noexcept {
+  enter_strand_state(strand);
+}
+
+void PyBackend::end_strand(Worker&, Strand& strand) noexcept {
+  drop_dead(context());
+  end_strand_state(strand);
 }
 
 void PyBackend::call_initializer(PyObject* callable) {

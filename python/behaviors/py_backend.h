@@ -40,6 +40,12 @@ class PyBackend : public Backend {
   void drop(Cown* cown) noexcept final;
   void breathe(Worker& worker) noexcept override;
 
+  size_t fiber_stack() const noexcept final;
+  bool make_strand(Worker& worker, Strand& strand) noexcept final;
+  void leave_strand(Worker& worker, Strand& strand) noexcept final;
+  void enter_strand(Worker& worker, Strand& strand) noexcept final;
+  void end_strand(Worker& worker, Strand& strand) noexcept final;
+
   // --- Values. `payload` is held by the caller unless something else is said. ---
 
   // A cown's payload with one reference. The value is stolen either way. Null with an error.
@@ -102,6 +108,8 @@ class PyBackend : public Backend {
   virtual void let_go_call(PyBehavior& behavior) noexcept = 0;
   // Calls the behavior's function: its value, or null with an error.
   virtual PyObject* invoke(PyBehavior& behavior) noexcept = 0;
+  // The current behavior is about to wait, for a while perhaps.
+  virtual void before_wait() noexcept {}
   // The behavior's values lie here now; before release.
   virtual void leave(PyBehavior&) noexcept {}
   // In a worker that starts: calls the initializer. Throws std::runtime_error if that raises.

@@ -114,24 +114,27 @@ PyObject* pending_report() {
     std::string description;
     int64_t pending;
     int running;
+    int waiting;
   };
   std::vector<Line> lines;
   {
     std::lock_guard guard(registry().mutex);
     for (Site* site : registry().sites) {
       int running = 0;
+      int waiting = 0;
       for (Context* c : registry().contexts) {
-        if (c->running.load(relaxed) == site) ++running;
+        if (c->running.load(relaxed) == site) ++(c->waiting.load(relaxed) ? waiting : running);
       }
       const int64_t pending = site->pending();
       // One function has a code object, and so a place, in each interpreter.
       auto twin = std::find_if(lines.begin(), lines.end(),
                                [&](const Line& line) { return line.description == site->description; });
       if (twin == lines.end()) {
-        lines.push_back({site->description, pending, running});
+        lines.push_back({site->description, pending, running, waiting});
       } else {
         twin->pending += pending;
         twin->running += running;
+        twin->waiting += waiting;
       }
     }
   }
@@ -139,8 +142,8 @@ PyObject* pending_report() {
   std::sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) { return a.pending > b.pending; });
   PyObject* list = PyList_New(0);
   for (const Line& line : lines) {
-    Ref item(list ? Py_BuildValue("(s#Li)", line.description.data(), static_cast<Py_ssize_t>(line.description.size()),
-                                  static_cast<long long>(line.pending), line.running)
+    Ref item(list ? Py_BuildValue("(s#Lii)", line.description.data(), static_cast<Py_ssize_t>(line.description.size()),
+                                  static_cast<long long>(line.pending), line.running, line.waiting)
                   : nullptr);
     if (!item || PyList_Append(list, item.get()) < 0) {
       Py_XDECREF(list);

@@ -5,6 +5,7 @@
 #include "cown_type.h"
 #include "hold_type.h"
 #include "matrix_type.h"
+#include "message_functions.h"
 #include "notice_functions.h"
 #include "pinned_type.h"
 #include "pump.h"
@@ -28,6 +29,7 @@ int exec_module(PyObject* module) {
   }
   if (PyModule_AddFunctions(module, when_methods) < 0 || PyModule_AddFunctions(module, runtime_methods) < 0) return -1;
   if (PyModule_AddFunctions(module, pump_methods) < 0 || add_notice_functions(module) < 0) return -1;
+  if (add_message_functions(module) < 0) return -1;
   if (add_backend_functions(module) < 0 || add_c_api(module) < 0) return -1;
   for (const char* name : {"when", "whencall"}) {
     Ref function(PyObject_GetAttrString(module, name));

@@ -41,8 +41,8 @@ int write(const char* signature, PyObject* const* args, Py_ssize_t n, PyObject* 
   PyObject* bound[2];
   if (bind_arguments(signature, names, 2, args, n, kwnames, bound) < 0) return -1;
   const std::optional<NoticeKey> key = to_key(bound[0]);
-  NoticeValue value;
-  if (!key || !to_notice_value(bound[1], &value)) return -1;
+  PostedValue value;
+  if (!key || !to_posted_value(bound[1], &value)) return -1;
   return noticeboard().put(*key, std::move(value));
 }
 

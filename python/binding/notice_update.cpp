@@ -109,7 +109,7 @@ int run_update(NoticeUpdate& update, const NoticeKey& key, PyObject* function, P
   // Dropped after the turn has ended: destructors may do what they like then.
   NoticeRef<Notice> before;
   Ref old, made;
-  NoticeValue value;
+  PostedValue value;
   UpdateTurn turn(key, update);
   if (turn.take() < 0) return -1;
   before = noticeboard().find(key);
@@ -118,7 +118,7 @@ int run_update(NoticeUpdate& update, const NoticeKey& key, PyObject* function, P
   made = Ref(PyObject_CallOneArg(function, old.get()));
   if (!made) return -1;
   if (made.get() == home().removed) return noticeboard().finish_update(key, before.get(), nullptr);
-  if (!to_notice_value(made.get(), &value)) return -1;
+  if (!to_posted_value(made.get(), &value)) return -1;
   return noticeboard().finish_update(key, before.get(), &value);
 } catch (const std::bad_alloc&) {
   PyErr_NoMemory();

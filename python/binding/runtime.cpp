@@ -9,10 +9,12 @@
 #include "code_info.h"
 #include "left_behind.h"
 #include "main_thread.h"
+#include "messages.h"
 #include "notice_functions.h"
 #include "py_errors.h"
 #include "scope_object.h"
 #include "site.h"
+#include "waiting_behaviors.h"
 
 namespace boc::py {
 namespace {
@@ -116,6 +118,19 @@ int Runtime::try_stop() {
   return scheduler_.root().idle();  // destructors may schedule in the last moments of a worker
 }
 
+bool Runtime::stuck() {
+  const std::optional<uint64_t> waits = endless_waits();
+  if (!waits || !scheduler_.quiet()) return false;
+  // What is pinned can run, unless the main thread is in the middle of a behavior that waits.
+  return (pump_.running() || !pump_.waiting()) && waits == endless_waits();
+}
+
+bool Runtime::give_up_if_stuck() {
+  if (!gives_up_.load(relaxed) || !stuck()) return false;
+  give_up_waiting();
+  return true;
+}
+
 int Runtime::close() {
   {
     Detached detached;
@@ -173,7 +188,7 @@ bool waits_for_itself(Scope& scope) {
 
 }  // namespace
 
-int wait_idle(Scope& scope, double deadline, const char* what) {
+int wait_idle(Scope& scope, double deadline, const char* what, bool (*enough)()) {
   if (context().carrying) return refuse_in_behavior(what);
   MainWait main_wait([](void* nudged) noexcept { static_cast<Scope*>(nudged)->nudge(); }, &scope);
   for (;;) {
@@ -188,6 +203,7 @@ int wait_idle(Scope& scope, double deadline, const char* what) {
                    what);
       return -1;
     }
+    if (enough && enough()) return 0;
     bool idle;
     {
       Detached detached;
@@ -211,7 +227,7 @@ int raise_timeout(const char* what, double seconds) {
   return -1;
 }
 
-int refuse_in_behavior(const char* what) {
+int refuse_while_carrying(const char* what) {
   if (context().update) {
     PyErr_Format(PyExc_RuntimeError,
                  "%s in the function of notice_update() would make everybody wait who updates the same key. Call "
@@ -227,6 +243,11 @@ int refuse_in_behavior(const char* what) {
         what);
     return -1;
   }
+  return 0;
+}
+
+int refuse_in_behavior(const char* what) {
+  if (refuse_while_carrying(what) < 0) return -1;
   if (context().current) {
     PyErr_Format(PyExc_RuntimeError,
                  "%s inside a behavior would block its worker, and could wait for the behavior itself. Schedule what "
@@ -291,6 +312,20 @@ PyObject* py_quiesce(PyObject*, PyObject* args) {
   Py_RETURN_NONE;
 }
 
+// _finish(alone): waits until nothing is pending. False: only behaviors that wait for messages are left, and threads that
+// may send some; if there are none (alone) these waits are given up.
+PyObject* py_finish(PyObject*, PyObject* alone) {
+  constexpr const char* WHAT = "the end of the program";
+  if (refuse_in_behavior(WHAT) < 0 || refuse_in_batch(WHAT) < 0) return nullptr;
+  if (!runtime().scheduler().root().idle() && runtime().resume() < 0) return nullptr;
+  runtime().set_gives_up(alone == Py_True);
+  int idle;
+  do {
+    idle = wait_idle(runtime().scheduler().root(), FOREVER, WHAT, [] { return runtime().stuck(); });
+  } while (idle == 0 && (runtime().give_up_if_stuck() || alone == Py_True));
+  return idle < 0 ? nullptr : PyBool_FromLong(idle);
+}
+
 PyObject* py_try_stop(PyObject*, PyObject*) {
   return PyBool_FromLong(runtime().try_stop());
 }
@@ -339,7 +374,7 @@ PyObject* py_stats(PyObject*, PyObject*) {
 }
 
 PyObject* py_cancel_all(PyObject*, PyObject*) {
-  runtime().scheduler().root().cancel();
+  cancel_scope(runtime().scheduler().root());
   Py_RETURN_NONE;
 }
 
@@ -385,6 +420,8 @@ PyObject* py_after_fork(PyObject*, PyObject* in_child) {
   code_infos_after_fork();
   clones_after_fork();
   notices_after_fork();
+  messages_after_fork();
+  waiting_behaviors_after_fork();
   make_runtime(sub_interpreters_chosen());  // the old runtime is left alone for ever: nothing of it can be trusted
   Py_RETURN_NONE;
 }
@@ -397,6 +434,7 @@ PyMethodDef runtime_methods[] = {{"_choose", py_choose, METH_VARARGS, nullptr},
                                  {"_home_index", py_home_index, METH_NOARGS, nullptr},
                                  {"_running", py_running, METH_NOARGS, nullptr},
                                  {"_quiesce", py_quiesce, METH_VARARGS, nullptr},
+                                 {"_finish", py_finish, METH_O, nullptr},
                                  {"_try_stop", py_try_stop, METH_NOARGS, nullptr},
                                  {"_settle", py_settle, METH_NOARGS, nullptr},
                                  {"_report_failures", py_report_failures, METH_NOARGS, nullptr},

@@ -40,6 +40,12 @@ class Runtime {
 
   // The interpreter ends: from now on only behaviors and the calling thread may schedule.
   void begin_end() noexcept;
+  // Only behaviors are left that wait for messages, for ever unless somebody outside of the workers sends some.
+  bool stuck();
+  // Whether waits for messages are given up once that is so: at the end of the program, when nobody is left outside.
+  void set_gives_up(bool gives_up) noexcept { gives_up_.store(gives_up, relaxed); }
+  // True: it was so, and they were.
+  bool give_up_if_stuck();
   // Stops the workers for good. 0: something is pending, and everything has not been cancelled.
   int close();
   bool closed() const noexcept { return closed_.load(acquire); }
@@ -56,7 +62,8 @@ class Runtime {
   unsigned configured_ = 1;
   atomic<bool> open_{false};
   atomic<unsigned long> ending_thread_{0};  // the thread that ends the interpreter, once it does
-  atomic<bool> closed_{false};              // written under lifecycle_
+  atomic<bool> gives_up_{false};
+  atomic<bool> closed_{false};  // written under lifecycle_
 };
 
 // Never null once the backend is chosen; replaced in a forked child.
@@ -71,8 +78,9 @@ inline Worker* here() noexcept {
 extern PyMethodDef runtime_methods[];
 
 // Sleeps until nothing is pending in `scope`; `deadline` in seconds of the monotonic clock, infinity for none.
-// 1: idle, 0: the time is over, -1: an error (Ctrl-C, or this thread would wait for itself).
-int wait_idle(Scope& scope, double deadline, const char* what);
+// 1: idle, 0: the time is over, or `enough`, which is asked before each sleep; -1: an error (Ctrl-C, or this thread would
+// wait for itself).
+int wait_idle(Scope& scope, double deadline, const char* what, bool (*enough)() = nullptr);
 constexpr double FOREVER = std::numeric_limits<double>::infinity();
 // A `timeout` argument in seconds: None is FOREVER, below 0 is 0. -1 with an error.
 double parse_timeout(PyObject* timeout);
@@ -95,6 +103,8 @@ class Detached {
 
 // Raises TimeoutError saying what is pending. Returns -1.
 int raise_timeout(const char* what, double seconds);
+// Where others would wait for whoever waits: -1 with RuntimeError.
+int refuse_while_carrying(const char* what);
 // For functions that make no sense in a behavior, or in an open batch: -1 with RuntimeError.
 int refuse_in_behavior(const char* what);
 int refuse_in_batch(const char* what);

@@ -5,6 +5,7 @@
 #include "collect.h"
 #include "runtime.h"
 #include "scope_object.h"
+#include "waiting_behaviors.h"
 #include "when.h"
 
 namespace boc::py {
@@ -30,10 +31,10 @@ PyObject* scope_enter(PyObject* o, PyObject*) {
 int wait_and_close(ScopeObject* self, Scope& scope) {
   constexpr const char* WHAT = "the exit of a scope";
   int idle = wait_idle(scope, FOREVER, WHAT);
-  if (idle < 0) scope.cancel();
+  if (idle < 0) cancel_scope(scope);
   close(self->state, scope);
   // Other threads may have scheduled something since (s.when): the last, as it is closed now.
-  if (idle > 0 && !scope.idle() && (idle = wait_idle(scope, FOREVER, WHAT)) < 0) scope.cancel();
+  if (idle > 0 && !scope.idle() && (idle = wait_idle(scope, FOREVER, WHAT)) < 0) cancel_scope(scope);
   return idle < 0 ? -1 : 0;
 }
 
@@ -53,13 +54,13 @@ PyObject* scope_exit(PyObject* o, PyObject* args) {
   Scope& scope = *borrowed.get();
   leave_context(self);
   const bool raised = type != Py_None;
-  if (raised) scope.cancel();
+  if (raised) cancel_scope(scope);
   if (self->in_behavior) {
     close(self->state, scope);
     Py_RETURN_FALSE;
   }
   if (context().batch) {
-    scope.cancel();
+    cancel_scope(scope);
     close(self->state, scope);
     if (raised) Py_RETURN_FALSE;
     refuse_in_batch("the exit of a scope");
@@ -99,7 +100,7 @@ PyObject* scope_wait(PyObject* o, PyObject* args, PyObject* kwargs) {
 PyObject* scope_cancel(PyObject* o, PyObject*) {
   Borrowed scope(scope_of(o)->state);
   if (!scope.get()) return nothing_or_refuse(scope_of(o));
-  scope.get()->cancel();
+  cancel_scope(*scope.get());
   Py_RETURN_NONE;
 }
 
@@ -190,7 +191,8 @@ PyMethodDef scope_methods[] = {
      "`timeout` "
      "seconds."},
     {"cancel", scope_cancel, METH_NOARGS,
-     "cancel()\n--\n\nDrop what has not begun: its results fail with CancelledError. What runs goes on."},
+     "cancel()\n--\n\nDrop what has not begun: its results fail with CancelledError. What runs goes on; where it "
+     "waits in receive(), that raises CancelledError."},
     {"when", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(scope_when)), METH_FASTCALL,
      "when(*cowns)\n--\n\nAs bocpy.when, for this scope: from any thread."},
     {"whencall", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(scope_whencall)), METH_FASTCALL | METH_KEYWORDS,

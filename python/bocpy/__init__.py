@@ -17,11 +17,13 @@ from __future__ import annotations
 from . import _bocpy
 from ._bocpy import (
     REMOVED,
+    TIMEOUT,
     Cown,
     Matrix,
     MatrixView,
     PinnedCown,
     batch,
+    drain,
     hold,
     notice_delete,
     notice_read,
@@ -30,7 +32,10 @@ from ._bocpy import (
     notice_write,
     noticeboard,
     read,
+    receive,
     scope,
+    send,
+    set_tags,
     when,
     whencall,
 )
@@ -49,6 +54,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "REMOVED",
+    "TIMEOUT",
     "WORKER_COUNT",
     "CancelledError",
     "Cown",
@@ -61,6 +67,7 @@ __all__ = [
     "__version__",
     "backend",
     "batch",
+    "drain",
     "get_include",
     "get_sources",
     "hold",
@@ -73,9 +80,12 @@ __all__ = [
     "pump",
     "quiesce",
     "read",
+    "receive",
     "scope",
+    "send",
     "set_pump_notify",
     "set_pump_watchdog",
+    "set_tags",
     "set_wait_pump_poll",
     "start",
     "wait",

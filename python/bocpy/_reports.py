@@ -10,16 +10,18 @@ if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup
 
 
-def describe_timeout(what: str, seconds: float, places: list[tuple[str, int, int]], pinned: bool) -> str:
-    """The message of a TimeoutError: how many behaviors are pending, per place, and which run now.
+def describe_timeout(what: str, seconds: float, places: list[tuple[str, int, int, int]], pinned: bool) -> str:
+    """The message of a TimeoutError: how many behaviors are pending, per place, and which run or wait for messages now.
 
-    ``places`` has (description, pending, running) for each function with pending behaviors, the most frequent first;
-    ``pinned``: some of them could run if the main thread waited or pumped.
+    ``places`` has (description, pending, running, waiting) for each function with pending behaviors, the most frequent
+    first; ``pinned``: some of them could run if the main thread waited or pumped.
     """
-    total = sum(pending for _, pending, _ in places)
+    total = sum(pending for _, pending, _, _ in places)
     lines = [f"{what} took longer than {seconds:g} s: {total} behavior{'' if total == 1 else 's'} pending"]
-    for description, pending, running in places[:20]:
+    for description, pending, running, waiting in places[:20]:
         state = f", {running} of them running" if running else ""
+        if waiting:
+            state += f", {waiting} of them waiting for a message"
         lines.append(f"  {pending} of {description}{state}")
     if len(places) > 20:
         lines.append(f"  and those of {len(places) - 20} more functions")

@@ -191,8 +191,12 @@ def wait(timeout: float | None = None, *, stats: bool = False, noticeboard: bool
 _interrupted_at_end = False  # Ctrl-C while the program was draining
 
 
-def _drain(*, last: bool) -> None:
-    """Run everything scheduled to its end when the program ends, as concurrent.futures does."""
+def _drain(*, last: bool, alone: bool = False) -> None:
+    """Run everything scheduled to its end when the program ends, as concurrent.futures does.
+
+    Behaviors that wait for messages are left to the last time, as threads may still send some. If there are no threads
+    (``alone``), or this is the last time, these waits are given up.
+    """
     global _interrupted_at_end
     _bocpy._listen(False)  # the main thread runs what is pinned by itself now
     _bocpy._release_all()
@@ -203,10 +207,11 @@ def _drain(*, last: bool) -> None:
         _bocpy._begin_end()  # what daemon threads schedule from here on could keep this from ever ending
     while True:
         try:
-            _bocpy._quiesce(math.inf, "the end of the program")
+            _bocpy._finish(last or alone)
             if not last:
                 break
             _bocpy._notice_take(False)  # before the end: destructors of what is there may still schedule
+            _bocpy._drop_messages()
             if _bocpy._close():
                 break
         except KeyboardInterrupt:
@@ -240,7 +245,8 @@ def _leave_at_once() -> None:
 
 
 def _before_threads_end() -> None:
-    _drain(last=False)
+    others = [t for t in threading.enumerate() if not (t.daemon or t is threading.main_thread())]
+    _drain(last=False, alone=not others)
     if _bocpy._pinned_exist():
         _pump_for_threads()
 

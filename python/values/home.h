@@ -22,7 +22,8 @@ struct Home {
   PyTypeObject* read_type = nullptr;
   PyTypeObject* when_type = nullptr;
   PyTypeObject* notice_view_type = nullptr;
-  PyObject* removed = nullptr;  // REMOVED
+  PyObject* removed = nullptr;          // REMOVED
+  PyObject* message_timeout = nullptr;  // TIMEOUT
   PyTypeObject* matrix_type = nullptr;
   PyTypeObject* matrix_view_type = nullptr;
   PyTypeObject* matrix_views_type = nullptr;     // what m.view is

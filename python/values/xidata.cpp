@@ -107,6 +107,9 @@ bool is_codec_type(PyTypeObject* type) noexcept {
 
 }  // namespace
 
+Transfer exchange_transfer(Transfer kind) noexcept {
+  return std::exchange(transfer, kind);
+}
 TransferKind::TransferKind(Transfer kind) noexcept : before_(std::exchange(transfer, kind)) {}
 
 TransferKind::~TransferKind() {

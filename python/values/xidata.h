@@ -22,6 +22,8 @@ class TransferKind {
   Transfer before_;
 };
 Transfer current_transfer() noexcept;
+// For who switches between strands: the thread's kind from now on; returns what it was.
+Transfer exchange_transfer(Transfer kind) noexcept;
 
 // Attached. True if CPython knows how to share objects of this very type and the codec does not do them by itself.
 bool xi_supported(PyObject* object) noexcept;

@@ -315,47 +315,35 @@ TEST(strands, two_threads_of_frames_that_cannot_be_left) {
   });
 }
 
-TEST(strands, cancelled_waits) {
+TEST(strands, quiet_but_for_those_that_wait) {
   each_kind([](Scheduler& s, StrandBackend&) {
     auto* scope = new Scope(&s.root());
-    Door in_scope[2], outside;
-    std::atomic<int> cancelled{0}, resumed{0};
-    for (Door& door : in_scope) {
-      post(s, [&](Worker& w) { cancelled += door.wait(w) == Woken::CANCELLED; }, scope);
-    }
-    post(s, [&](Worker& w) { resumed += outside.wait(w) == Woken::RESUMED; });
-    check::until([&] { return in_scope[0].taken() && in_scope[1].taken() && outside.taken(); });
-    s.cancel(*scope);
-    check::until([&] { return cancelled.load() == 2 && !s.runs_in(*scope); });
-    CHECK(outside.taken());
-    outside.pass();
-    drain(s);
-    CHECK_EQ(resumed.load(), 1);
-    scope->unref();
-  });
-}
-
-TEST(strands, when_all_wait_they_can_be_cancelled) {
-  each_kind([](Scheduler& s, StrandBackend&) {
-    Door doors[4];
+    Door inside, doors[4];
     std::atomic<bool> busy{true};
-    std::atomic<int> cancelled{0};
+    std::atomic<int> began{0}, through{0};
+    post(s, [&](Worker& w) { through += inside.wait(w) == Woken::RESUMED; }, scope);
     for (Door& door : doors) {
-      post(s, [&](Worker& w) { cancelled += door.wait(w) == Woken::CANCELLED; });
+      post(s, [&](Worker& w) { through += door.wait(w) == Woken::RESUMED; });
     }
+    check::until([&] { return inside.taken(); });
     for (Door& door : doors) check::until([&] { return door.taken(); });
-    std::atomic<int> began{0};
     post(s, [&](Worker&) {
       ++began;
       while (busy.load()) std::this_thread::yield();
     });
     check::until([&] { return began.load() == 1; });
-    CHECK(!s.cancel_if_all_wait());
+    CHECK(!s.quiet());
     busy = false;
-    check::until([&] { return s.cancel_if_all_wait(); });
+    check::until([&] { return s.quiet(); });
+    scope->cancel();
+    CHECK(s.runs_in(*scope));
+    CHECK(s.runs_in(s.root()));
+    inside.pass();
+    check::until([&] { return !s.runs_in(*scope); });
+    for (Door& door : doors) door.pass();
     drain(s);
-    CHECK_EQ(cancelled.load(), 4);
-    CHECK(!s.cancel_if_all_wait());
+    CHECK_EQ(through.load(), 5);
+    scope->unref();
   });
 }
 

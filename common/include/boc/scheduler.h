@@ -63,11 +63,9 @@ class Scheduler {
   // For a cancelled scope: has anything in it begun that has not ended? Never false while something runs. For
   // the root, also what is ready and about to be dropped counts.
   bool runs_in(const Scope& scope) noexcept;
-  // Cancels the scope, and wakes behaviors in it that wait.
-  void cancel(Scope& scope) noexcept;
-  // If nothing runs and nothing is ready, but behaviors wait for what others would have to do: these waits are cancelled.
-  // False: it is not so.
-  bool cancel_if_all_wait() noexcept;
+  // Nothing runs, but that workers are kept by behaviors that wait, and nothing is ready that another worker could run. May
+  // change at once if somebody outside the workers schedules, or ends a wait.
+  bool quiet() const noexcept;
   MainLane& main_lane() noexcept { return main_lane_; }
 
   // `here` is the calling worker, or null on other threads.
@@ -131,7 +129,6 @@ class Scheduler {
   Ending enter_and_run(Worker& worker, Behavior& behavior, Running& running) noexcept;
   bool has_heavy() const noexcept;               // that waits at its worker
   bool all_quiet() const noexcept;               // nothing runs, nothing is ready, nothing waits
-  bool nothing_ready(size_t blocked) const noexcept;  // and all workers sleep but for so many
   Worker* home_of(Behavior& behavior) noexcept;  // asks and remembers; null: anywhere
   void dispatch(Behavior& behavior) noexcept;    // outside of the workers
   void inject(Behavior& behavior) noexcept;

@@ -15,7 +15,6 @@ class Worker;
 enum class Woken : uint8_t {
   RESUMED,
   TIMED_OUT,
-  CANCELLED,
   FAILED,  // it has not begun: there is no memory, or no thread, for the worker's loop to go on in
 };
 
@@ -50,18 +49,12 @@ class Strand {
   // `blocks`: the thread will wait, not the strand.
   void begin_wait(bool blocks) noexcept {
     blocks_ = blocks;
-    cancelled_.store(false, relaxed);
-    state_.store(State::WAITING, seq_cst);  // partner: resume(), cancel()
+    state_.store(State::WAITING, seq_cst);  // partner: resume()
   }
 
   // From any thread, while the strand surely exists (it is waiting, or whoever calls holds a lock that its end_wait() or
   // the return of suspend() is followed by). The first of several counts.
   void resume() noexcept;
-  // The same, and the wait ends as CANCELLED.
-  void cancel() noexcept {
-    cancelled_.store(true, relaxed);
-    resume();
-  }
 
   std::unique_ptr<StrandData> data;
   Running running;  // the behavior that it is in the middle of
@@ -80,7 +73,6 @@ class Strand {
   bool blocks_ = false;
   bool timed_ = false;  // among the timers
   bool timed_out_ = false;
-  atomic<bool> cancelled_{false};
   atomic<State> state_{State::RUNNING};
   Strand* next_ = nullptr;  // of the one list (inbox, ready, held back, idle) that it is in
   Fiber stack_;

@@ -51,7 +51,7 @@ class Strands {
   // ends.
   bool go_on() noexcept;
 
-  // The current strand, after begin_wait(): others run until it is resumed, cancelled, or its time is up. `leave`: other
+  // The current strand, after begin_wait(): others run until it is resumed or its time is up. `leave`: other
   // strands may run on this thread meanwhile. RUNNING again in any case.
   Woken suspend(Deadline deadline, bool leave) noexcept;
   // The same for one that has begun to wait as a thread.
@@ -67,8 +67,6 @@ class Strands {
   void post(Strand& ready) noexcept;
   // Does any of them run, or wait within, a behavior of this scope?
   bool runs_in(const Scope& scope) noexcept;
-  // Wakes those that wait within a behavior of the scope (null: of any).
-  void cancel_waiting(const Scope* scope) noexcept;
   // Suspended.
   unsigned waiting() const noexcept { return waiting_.load(seq_cst); }
   // The worker's thread waits with it.

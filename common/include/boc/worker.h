@@ -35,6 +35,8 @@ class Worker {
   WorkerStats& stats() noexcept { return stats_; }
   // The flows of control that its behaviors run in; a behavior may suspend its own.
   Strands& strands() noexcept { return strands_; }
+  // False: what it runs now can only block its thread (a kept worker that serves out of its period).
+  bool may_suspend() const noexcept { return !off_duty_; }
   // For the backend's use: what belongs to this worker for the time of its thread.
   void* backend_data = nullptr;
 
@@ -68,7 +70,7 @@ class Worker {
 
   void loop() noexcept;  // the thread
   template <bool HOMES>
-  void work() noexcept;  // until the scheduler stops
+  void work() noexcept;            // until the scheduler stops
   void work_in_period() noexcept;  // the same, by the root, in as many strands as it takes
   void loop_in_strand() noexcept { homes_ ? work<true>() : work<false>(); }
   template <bool HOMES>
