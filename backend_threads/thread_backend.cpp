@@ -80,6 +80,10 @@ void ThreadBackend::after_park(Worker& worker) noexcept {
   PyEval_RestoreThread(static_cast<Attached*>(worker.backend_data)->parked);
 }
 
+void ThreadBackend::thread_started(Worker&) noexcept {
+  home_of_thread = home_;
+}
+
 bool ThreadBackend::drops_silently(const Cown& dead) noexcept {
   const auto& payload = static_cast<const Payload&>(dead);
   return is_atom_type(Py_TYPE(payload.value)) && !payload.native && !payload.failed.load(relaxed);

@@ -12,6 +12,7 @@ class ThreadBackend final : public PyBackend {
   void before_park(Worker& worker) noexcept override;
   void after_park(Worker& worker) noexcept override;
   bool drops_silently(const Cown& dead) noexcept override;
+  void thread_started(Worker& worker) noexcept override;
 
   PyBehavior* make(CallPlan& plan, const Parameters& parameters, PyObject* const* extras, Py_ssize_t n) override;
 
@@ -35,6 +36,7 @@ class ThreadBackend final : public PyBackend {
   void store_error(Payload& result, PyObject* stolen) noexcept override;
 
  private:
+  Home* const home_ = &home();
   PyObject* initializer_ = nullptr;  // strong; changes only while no worker starts
 };
 

@@ -52,18 +52,18 @@ struct Walk {
 struct Frames {
   const Walk& known;
   uintptr_t base;
-  bool foreign = false;
+  bool reached = false;
 };
 
 _Unwind_Reason_Code look_at_frame(_Unwind_Context* context, void* argument) noexcept {
   auto& frames = *static_cast<Frames*>(argument);
-  if (_Unwind_GetCFA(context) > frames.base) return _URC_NORMAL_STOP;  // the stack grows down
-  const auto address = static_cast<uintptr_t>(_Unwind_GetIP(context));
-  if (frames.known.python.has(address) || frames.known.ours.has(address) || module_of(address).of_python) {
-    return _URC_NO_REASON;
+  if (_Unwind_GetCFA(context) > frames.base) {  // the stack grows down
+    frames.reached = true;
+    return _URC_NORMAL_STOP;
   }
-  frames.foreign = true;
-  return _URC_NORMAL_STOP;
+  const auto address = static_cast<uintptr_t>(_Unwind_GetIP(context));
+  const bool known = frames.known.python.has(address) || frames.known.ours.has(address);
+  return known || module_of(address).of_python ? _URC_NO_REASON : _URC_NORMAL_STOP;
 }
 
 // Is the caller in the middle of an import? Leaves no error; in doubt, yes.
@@ -86,9 +86,8 @@ bool importing() noexcept {
 bool may_leave_thread(const void* base) noexcept {
   static const Walk known;
   Frames frames{known, reinterpret_cast<uintptr_t>(base)};
-  const _Unwind_Reason_Code ended = _Unwind_Backtrace(look_at_frame, &frames);
-  // Where the walk ends for want of tables there is code that nobody knows.
-  return ended == _URC_NORMAL_STOP && !frames.foreign && !importing();
+  _Unwind_Backtrace(look_at_frame, &frames);
+  return frames.reached && !importing();
 }
 
 }  // namespace boc::py

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import ctypes
 import functools
 import gc
@@ -69,8 +68,7 @@ def test_ten_thousand_wait_on_one_worker_while_others_run() -> None:
 
     for n, cown in enumerate(others):
         assert cown.result(DEADLINE) == n + 1
-    with pytest.raises(TimeoutError, match=f"{MANY} of them waiting for a message"):
-        quiesce(SHORT)
+    quiesce_all_waiting(MANY)
     for n in reversed(range(MANY)):
         send(f"to {n}", n)
     for n, result in enumerate(waiting):
@@ -110,6 +108,7 @@ def test_the_cown_stays_held() -> None:
     def second(cown):
         cown.value.append("second")
 
+    quiesce_all_waiting(1)
     with pytest.raises(TimeoutError, match="waiting for a message"):
         cown.result(SHORT)
     send("go on", "after")
@@ -173,17 +172,14 @@ def test_generators_and_coroutines_that_wait_inside() -> None:
 
 def test_contextvars_and_thread_locals_belong_to_the_behavior_while_it_waits() -> None:
     start(1)
-    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="none")
 
     def use(name: str) -> tuple[str, str]:
-        import threading as t
+        import suspension_testing as own
 
-        store = sys.modules.setdefault("a store of the test", type(sys)("store"))
-        local = store.__dict__.setdefault("local", t.local())
-        variable.set(name)
-        local.name = name
+        own.VARIABLE.set(name)
+        own.LOCAL.name = name
         listen(name)
-        return variable.get(), local.name
+        return own.VARIABLE.get(), own.LOCAL.name
 
     results = [whencall(use, [], [f"c{i}"]) for i in range(5)]
     for i in (3, 0, 4, 1, 2):
