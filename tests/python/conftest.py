@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import bocpy
 import pytest
 from boc_testing import DEADLINE, Gate
+from display_testing import x_server
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -80,6 +81,13 @@ def pipe(stopped_runtime: None) -> Iterator[tuple[int, int]]:
     bocpy.wait(timeout=DEADLINE)
     for end in ends:
         os.close(end)
+
+
+@pytest.fixture(scope="session")
+def display() -> Iterator[str]:
+    """The name of a virtual X display, for DISPLAY."""
+    with x_server() as name:
+        yield name
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def dinner() -> str:
 
 def test_all_examples_are_known_here() -> None:
     assert [
-        *("bank", "codestats", "cooking_boc", "cooking_threads", "dining_philosophers", "fibonacci"),
+        *("bank", "boids", "codestats", "cooking_boc", "cooking_threads", "dining_philosophers", "fibonacci"),
         *("prime_factor", "progress", "sketches"),
     ] == NAMES
 
@@ -49,7 +49,8 @@ def test_command(name: str) -> None:
     assert f"{command}: error: unrecognized arguments: --no-such-option" in done.stderr
 
 
-@pytest.mark.parametrize("name", NAMES)
+# The boids need a display, or ffmpeg: test_boids_video.py runs them as a script.
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "boids"])
 def test_script(name: str, tmp_path: Path) -> None:
     (tmp_path / "module.py").write_text("import os\n")
     arguments = [str(tmp_path)] if name == "codestats" else []
