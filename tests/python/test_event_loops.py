@@ -26,7 +26,7 @@ def recipe(words: str, before: str, watch: str) -> str:
 
 # tk ----------------------------------------------------------------------------------------------------------------
 
-# Its new text makes the label wider, so the window system has it drawn again when, and only when, the recipe has worked.
+# Its new text makes the label wider, so the window system has it drawn again once the recipe has worked, not before.
 # Nothing here wakes the loop by time.
 TK_WATCH = """
 def look(event):
@@ -84,7 +84,6 @@ def on_refresh(_):
 
 @pytest.mark.parametrize("where", ["headless", "on an X server"])
 def test_pyglet(request: pytest.FixtureRequest, where: str) -> None:
-    pytest.importorskip("pyglet")
     name = None if where == "headless" else request.getfixturevalue("display")
     if reason := why_no_window(name):
         pytest.skip(reason)
