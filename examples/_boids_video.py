@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from bocpy import Cown, PinnedCown, read, when
+from bocpy import Cown, PinnedCown, when
 from bocpy.examples._boids_flock import Flock, values_of
 from bocpy.examples._boids_meter import Meter
 from bocpy.examples._boids_raster import paint
@@ -134,7 +134,7 @@ def write_frame(flock: Flock, encoder: PinnedCown[Encoder], steps: int, text: st
     def painted(picture):
         return paint(*values_of([picture]), width, height, text)
 
-    @when(encoder, read(painted))
+    @when(encoder, painted)
     def written(encoder, painted):
         encoder.value.write(*values_of([painted]))
 

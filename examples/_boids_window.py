@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pyglet
-from bocpy import Matrix, PinnedCown, pump, read, when
+from bocpy import Matrix, PinnedCown, pump, when
 from bocpy.examples._boids_flock import Flock, values_of
 from bocpy.examples._boids_meter import Meter
 from bocpy.examples._boids_raster import BACKGROUND, INK, PALETTE, TEXT_MARGIN, text_lines
@@ -108,6 +108,6 @@ def show_frame(flock: Flock, shown: PinnedCown[Window], steps: int, text: str) -
 
     picture = flock.picture(steps)
 
-    @when(shown, read(picture))
+    @when(shown, picture)
     def write_back(shown, picture):
         shown.value.show(*values_of([picture]), text)
