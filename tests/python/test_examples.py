@@ -36,14 +36,20 @@ def dinner() -> str:
 
 def test_all_examples_are_known_here() -> None:
     assert [
-        *("bank", "boids", "codestats", "cooking_boc", "cooking_threads", "dining_philosophers", "fibonacci"),
-        *("prime_factor", "progress", "sketches"),
+        *("bank", "benchmark", "boids", "codestats", "cooking_boc", "cooking_threads", "dining_philosophers"),
+        *("fanout_benchmark", "fibonacci", "prime_factor", "progress", "sketches"),
     ] == NAMES
 
 
-@pytest.mark.parametrize("name", NAMES)
+def test_fanout_benchmark_has_no_script_of_its_own() -> None:
+    command = [sys.executable, "-m", "bocpy.examples.fanout_benchmark"]
+    assert "usage: python -m bocpy.examples.fanout_benchmark" in run(*command, "--help").stdout
+    assert "unrecognized arguments: --no-such-option" in run(*command, "--no-such-option", code=2).stderr
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "fanout_benchmark"])
 def test_command(name: str) -> None:
-    command = "bocpy-" + name.replace("_", "-")
+    command = "bocpy-" + {"benchmark": "bench"}.get(name, name).replace("_", "-")
     assert f"usage: {command}" in run(str(SCRIPTS / command), "--help").stdout
     done = run(str(SCRIPTS / command), "--no-such-option", code=2)
     assert f"{command}: error: unrecognized arguments: --no-such-option" in done.stderr
@@ -53,8 +59,13 @@ def test_command(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "boids"])
 def test_script(name: str, tmp_path: Path) -> None:
     (tmp_path / "module.py").write_text("import os\n")
-    arguments = [str(tmp_path)] if name == "codestats" else []
-    assert run(sys.executable, str(SOURCES / f"{name}.py"), *arguments).stdout
+    output = f"--output={tmp_path / 'results.json'}"
+    arguments = {
+        "benchmark": ["--duration=0.05", "--iters=1", output],
+        "codestats": [str(tmp_path)],
+        "fanout_benchmark": ["--producer-steps=5", output],
+    }
+    assert run(sys.executable, str(SOURCES / f"{name}.py"), *arguments.get(name, [])).stdout
 
 
 @pytest.mark.parametrize(
