@@ -31,21 +31,37 @@ def choose_backend(wanted: str | None) -> str:
     raise ImportError(f"BOCPY_BACKEND={wanted!r} is not a backend: use auto, threads or subinterp")
 
 
-def _cgroup_quota() -> float | None:
-    """The CPUs that this process's control group may use, or None where nothing limits it."""
+def _quota_of(folder: str) -> float | None:
+    """The CPUs that one control group may use (version 2, then version 1), or None if it sets no limit."""
     try:
-        with open("/sys/fs/cgroup/cpu.max") as file:
+        with open(f"{folder}/cpu.max") as file:
             quota, period = file.read().split()[:2]
         return None if quota == "max" else int(quota) / int(period)
-    except (OSError, ValueError):
+    except (OSError, ValueError, ZeroDivisionError):
         pass
     try:
-        with open("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") as file:
+        with open(f"{folder}/cpu.cfs_quota_us") as file:
             limit = int(file.read())
-        with open("/sys/fs/cgroup/cpu/cpu.cfs_period_us") as file:
+        with open(f"{folder}/cpu.cfs_period_us") as file:
             return limit / int(file.read()) if limit > 0 else None
     except (OSError, ValueError, ZeroDivisionError):
         return None
+
+
+def cgroup_quota(root: str = "/sys/fs/cgroup", membership: str = "/proc/self/cgroup") -> float | None:
+    """The CPUs that this process's control group and those around it may use, or None where nothing limits it."""
+    try:
+        with open(membership) as file:
+            lines = [line.rstrip("\n").split(":", 2) for line in file]
+    except OSError:
+        lines = []
+    folders = {root, f"{root}/cpu"}  # all that a container sees of its own
+    for line in lines:
+        if len(line) == 3 and (line[1] == "" or "cpu" in line[1].split(",")):
+            top = root if line[1] == "" else f"{root}/cpu"
+            parts = [part for part in line[2].split("/") if part]
+            folders |= {"/".join([top, *parts[: depth + 1]]) for depth in range(len(parts))}
+    return min((quota for folder in folders if (quota := _quota_of(folder)) is not None), default=None)
 
 
 def count_workers(wanted: str | None) -> int:
@@ -61,7 +77,7 @@ def count_workers(wanted: str | None) -> int:
         cpus = len(os.sched_getaffinity(0))
     except (AttributeError, OSError):
         cpus = os.cpu_count() or 1
-    quota = _cgroup_quota()
+    quota = cgroup_quota()
     if quota is not None:
         cpus = min(cpus, round(quota))
     return max(1, cpus)

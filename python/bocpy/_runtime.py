@@ -176,13 +176,14 @@ def wait(timeout: float | None = None, *, stats: bool = False, noticeboard: bool
     """
     import time
 
-    seconds = _seconds(timeout)
-    deadline = time.monotonic() + seconds
+    left = _seconds(timeout)
+    deadline = time.monotonic() + left
     was_running = _bocpy._running()
     while True:
-        _bocpy._quiesce(max(0.0, deadline - time.monotonic()), "wait()")
+        _bocpy._quiesce(left, "wait()")
         if _bocpy._try_stop():
             break
+        left = max(0.0, deadline - time.monotonic())  # somebody has scheduled in between
     counted = (_bocpy._stats() if was_running else []) if stats else None
     _bocpy._settle()
     return _outcome(counted, _bocpy._notice_take(bool(noticeboard)))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 import threading
+from pathlib import Path
 
 import bocpy
 import pytest
 from boc_testing import SHORT, Gate, output_of, run_threads
 from bocpy import WORKER_COUNT, Cown, WaitResult, quiesce, start, wait, when
+from bocpy._config import cgroup_quota
 
 
 def add(cown):
@@ -233,6 +235,14 @@ def test_a_timeout_tells_what_is_pending(waits, gate: Gate) -> None:
 
 
 @pytest.mark.parametrize("waits", [wait, quiesce])
+def test_a_timeout_is_told_as_it_was_given(waits, gate: Gate) -> None:
+    when()(gate.pass_through)
+    gate.wait_arrived()
+    with pytest.raises(TimeoutError, match=rf"^{waits.__name__}\(\) took longer than {SHORT} s: 1 behavior pending"):
+        waits(SHORT)
+
+
+@pytest.mark.parametrize("waits", [wait, quiesce])
 def test_after_a_timeout_the_runtime_goes_on(waits, gate: Gate) -> None:
     start(2)
     cown = Cown(0)
@@ -347,6 +357,36 @@ def test_the_environment_sets_worker_count() -> None:
 def test_a_worker_count_that_is_none_is_ignored(value: str) -> None:
     expected = output_of(PRINT_COUNT, how="-c", env={"BOCPY_WORKERS": None})
     assert output_of(PRINT_COUNT, how="-c", env={"BOCPY_WORKERS": value}) == expected
+
+
+def write_group(folder: Path, **files: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name.replace("cpu_", "cpu.", 1)).write_text(text)
+
+
+def test_the_quota_of_control_groups(tmp_path: Path) -> None:
+    root, member = tmp_path / "cgroup", tmp_path / "membership"
+
+    def quota(membership: str) -> float | None:
+        member.write_text(membership)
+        return cgroup_quota(str(root), str(member))
+
+    assert cgroup_quota(str(root), str(member)) is None  # a system without control groups
+    write_group(root, cpu_max="max 100000\n")
+    write_group(root / "a", cpu_max="300000 100000\n")
+    write_group(root / "a" / "b", cpu_max="max 100000\n")
+    write_group(root / "a" / "bad", cpu_max="nonsense\n")
+    assert quota("0::/\n") is None
+    assert quota("0::/a/b\n") == quota("0::/a/bad\n") == quota("1:name=systemd:/x\n0::/a\n") == 3
+    write_group(root / "a" / "b", cpu_max="50000 100000\n")
+    assert quota("0::/a/b\n") == 0.5
+    write_group(root / "cpu" / "old", cpu_cfs_quota_us="400000\n", cpu_cfs_period_us="100000\n")
+    assert quota("4:cpu,cpuacct:/old\n") == 4
+    write_group(root / "cpu" / "old", cpu_cfs_quota_us="-1\n")
+    assert quota("4:cpu,cpuacct:/old\n3:memory:/a\n") is None
+    write_group(root, cpu_max="200000 100000\n")  # what a container sees as its root
+    assert quota("0::/\n") == 2
 
 
 def test_everything_public_is_exported() -> None:
