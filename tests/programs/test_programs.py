@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +85,39 @@ def test_quiesce_between_rounds() -> None:
     assert run_quietly("quiesce_rounds.py") == [
         *("best so far: 9", "best so far: 14", "best so far: 14", "best of all: 14")
     ]
+
+
+def test_rounds_with_the_noticeboard() -> None:
+    assert run_quietly("noticeboard_rounds.py") == [
+        *("best so far: 9", "best so far: 14", "best so far: 14"),
+        *("30 tried", "best of all: 14", "afterwards: nothing"),
+    ]
+
+
+def test_pinned_canvas() -> None:
+    assert run_quietly("pinned_canvas.py") == [repr([0, 1, 4, 9, 16] * 3)]
+
+
+def test_every_name_of_the_original() -> None:
+    assert run_quietly("surface.py") == [
+        "with: 100 True 100",
+        """unwrap: 406 None (True, "KeyError('lost')") None""",
+        "unwrap raises: 'lost'",
+        "noticeboard: 1 15 gone {'a': [1]}",
+        "window: [1131] account: 1131 keys: ['hits', 'name', 'new'] workers: 2",
+    ]
+
+
+def test_the_benchmark_of_the_original_description(tmp_path: Path) -> None:
+    """Its command line, with a shorter time and fewer workers."""
+    output = tmp_path / "scaling.json"
+    done = run(
+        *(str(HERE.parents[1] / "examples" / "benchmark.py"), "--sweep-axis", "workers", "--sweep-values", "1,2"),
+        *("--duration", "0.1", "--warmup", "0.05", "--repeats", "2", "--output", str(output)),
+    )
+    assert len(done.stdout.splitlines()) == 3
+    points = json.loads(output.read_text())["points"]
+    assert [(point["inputs"]["workers"], len(point["repeats"])) for point in points] == [(1, 2), (2, 2)]
 
 
 def test_counter() -> None:
