@@ -115,6 +115,30 @@ def test_value_is_legal_from_wait_until_the_next_start() -> None:
     assert cown.result() == [1, 2, 3, 4]
 
 
+def test_after_wait_every_thread_may_use_every_value() -> None:
+    cown, fresh = Cown([1]), Cown("fresh")
+
+    @when(cown)
+    def grow(cown):
+        cown.value.append(2)
+
+    wait()
+
+    def look():
+        cown.value = [*cown.value, fresh.value, grow.value]
+        return cown.value
+
+    assert run_threads(look) == [[1, 2, "fresh", None]]
+    assert cown.value == [1, 2, "fresh", None]
+
+    @when(cown)
+    def ends_it(cown):
+        return len(cown.value)
+
+    assert "does not hold the cown" in run_threads(lambda: caught(lambda: fresh.value))[0][1]
+    assert ends_it.result() == 4
+
+
 def test_value_is_legal_from_wait_until_the_next_when() -> None:
     cown, other = Cown(1), Cown(2)
     start()
