@@ -28,6 +28,8 @@ WAITS = {
     "acquire with timeout": "c.acquire(timeout=50)",
     "hold": "with hold(Cown(1), c): pass",
     "scope exit": "with scope() as s: s.when(c)(after)",
+    "receive": "bocpy.receive('never')",
+    "receive with timeout": "bocpy.receive(['never', 'nor this'], 50)",
     "scope wait": "with scope() as s: s.when(c)(after); s.wait()",
 }
 
