@@ -121,7 +121,7 @@ def test_threads_come_and_go() -> None:
     """Threads that live for one message; receivers whose time is over take none along."""
     received: collections.Counter[int] = collections.Counter()
     lock = threading.Lock()
-    total = 300
+    total = 100
 
     def take(seed: int) -> None:
         choice = random.Random(seed)

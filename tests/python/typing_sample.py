@@ -12,6 +12,7 @@ from typing import Any
 import bocpy
 from bocpy import (
     REMOVED,
+    TIMEOUT,
     WORKER_COUNT,
     CancelledError,
     Cown,
@@ -23,6 +24,7 @@ from bocpy import (
     WaitResult,
     backend,
     batch,
+    drain,
     hold,
     notice_delete,
     notice_read,
@@ -33,9 +35,12 @@ from bocpy import (
     pump,
     quiesce,
     read,
+    receive,
     scope,
+    send,
     set_pump_notify,
     set_pump_watchdog,
+    set_tags,
     set_wait_pump_poll,
     start,
     wait,
@@ -234,6 +239,19 @@ reveal_type(notice_read("k", default=1))  # is: Any
 reveal_type(noticeboard())  # is: types.MappingProxyType[str, Any]
 noticeboard()["k"] = 1  # error: index
 notice_delete("k")
+
+# messages
+send("t", [1])
+send(1, 1)  # error: arg-type
+reveal_type(receive("t"))  # is: tuple[str, Any]
+reveal_type(receive(["t", "u"], 1.5))  # is: tuple[str, Any]
+reveal_type(receive(("t",), None, lambda: 1))  # is: tuple[str, Any] | int
+reveal_type(receive(tags="t", after=lambda: 1))  # is: tuple[str, Any] | int
+receive("t", "1")  # error: call-overload
+receive("t", 0, 1)  # error: call-overload
+reveal_type(TIMEOUT)  # is: str
+drain(["t", "u"])
+set_tags([])
 
 
 def generic(cown: Cown[Any], result: WaitResult) -> Cown[list[Any]]:
