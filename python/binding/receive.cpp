@@ -78,7 +78,7 @@ class Sleeper final : public MessageWaiter {
       if (pinned) {
         runtime().give_up_if_stuck();
       } else {
-        end_left_behind();
+        if (home().main()) end_left_behind();  // which is of the main interpreter
         if (main_wait->run_until([this] { return !waiting(); }, deadline) < 0) return -1;
       }
       if (waiting() && !(main_wait && main_wait->work())) {
@@ -167,7 +167,7 @@ int receive_message(std::span<const Tag> tags, double timeout, Received* receive
   std::optional<int> done;
   while (!done) done = receive_once(tags, deadline, waits, received);
   // What a behavior has written before it sent the message is out before the message is here.
-  if (*done != 1 || here() || context().current || backend().run_main_errands() == 0) return *done;
+  if (*done != 1 || !home().main() || context().current || backend().run_main_errands() == 0) return *done;
   messages().put_back(tags[received->tag], std::move(received->message));
   return -1;
 } catch (const std::bad_alloc&) {

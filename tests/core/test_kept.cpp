@@ -205,6 +205,35 @@ TEST(kept, an_errand_that_comes_after_a_look) {
   CHECK_EQ(n, 9);
 }
 
+// What is left once some behaviors wait for something: nothing that a free worker could run.
+TEST(kept, quiet_but_for_those_that_wait) {
+  homes::Backend backend;
+  Scheduler s(backend);
+  s.start(3);
+  stop(s);
+  s.start(2);  // the third one rests
+  const Worker* const all[] = {&s.kept_worker(0), &s.kept_worker(1)};
+  const std::span<const Worker* const> first(all, 1), both(all);
+  std::atomic<int> ran{0};
+  homes::Busy one(s, 0);
+  check::until([&] { return s.quiet_but_for(first); });
+  CHECK(!s.quiet_but_for({}) && !s.quiet_but_for(both));  // the second one waits for nothing
+  homes::Busy two(s, 1);
+  CHECK(!s.quiet_but_for(first));
+  check::until([&] { return s.quiet_but_for(both); });
+  post(s, fixed(0), [&](Worker&) { ++ran; });
+  post(s, {}, [&](Worker&) { ++ran; });
+  check::until([&] { return s.quiet_but_for(both); });  // nobody is free to run it
+  CHECK_EQ(ran.load(), 0);
+  two.open();
+  check::until([&] { return ran.load() == 1 && s.quiet_but_for(first); });
+  one.open();
+  drain(s);
+  CHECK_EQ(ran.load(), 2);
+  check::until([&] { return s.quiet_but_for({}); });
+  stop(s);
+}
+
 // W1: an errand may take long, so what would have come next can be taken by others.
 TEST(kept, an_errand_keeps_nothing_waiting) {
   homes::Backend backend;

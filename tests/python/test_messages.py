@@ -6,7 +6,7 @@ import collections
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import bocpy
@@ -30,6 +30,7 @@ from bocpy import (
     wait,
     when,
 )
+from payload_testing import anchors, beside
 
 
 @pytest.fixture(autouse=True)
@@ -490,6 +491,30 @@ def test_it_keeps_its_cowns(two_workers: None) -> None:
     send("go", "first")
     second.result()
     assert c.result() == ["first", "second"]
+
+
+def test_values_of_a_worker_that_waits(new_gate: Callable[[], Gate], two_workers: None) -> None:
+    """They lie in its interpreter, and others get them meanwhile."""
+    anchor, other = anchors(new_gate())
+    values: list[Cown[Any]] = [Cown(None) for _ in range(2)]
+
+    @beside(anchor, *values)
+    def fills(first, second):
+        first.value = list(range(1000))
+        second.value = {"a": [1]}
+
+    fills.result()
+
+    @beside(anchor)
+    def waits():
+        send("ready", 1)
+        return receive("go", DEADLINE)[1]
+
+    receive("ready", DEADLINE)
+    assert values[0].result() == list(range(1000))
+    assert beside(other, values[1])(lambda second: second.value).result() == {"a": [1]}
+    send("go", "on")
+    assert waits.result() == "on"
 
 
 def test_a_failure_while_another_waits(two_workers: None) -> None:
