@@ -118,19 +118,6 @@ int Runtime::try_stop() {
   return scheduler_.root().idle();  // destructors may schedule in the last moments of a worker
 }
 
-bool Runtime::stuck() {
-  const std::optional<uint64_t> waits = endless_waits();
-  if (!waits || !scheduler_.quiet()) return false;
-  // What is pinned can run, unless the main thread is in the middle of a behavior that waits.
-  return (pump_.running() || !pump_.waiting()) && waits == endless_waits();
-}
-
-bool Runtime::give_up_if_stuck() {
-  if (!gives_up_.load(relaxed) || !stuck()) return false;
-  give_up_waiting();
-  return true;
-}
-
 int Runtime::close() {
   {
     Detached detached;
@@ -312,20 +299,6 @@ PyObject* py_quiesce(PyObject*, PyObject* args) {
   Py_RETURN_NONE;
 }
 
-// _finish(alone): waits until nothing is pending. False: only behaviors that wait for messages are left, and threads that
-// may send some; if there are none (alone) these waits are given up.
-PyObject* py_finish(PyObject*, PyObject* alone) {
-  constexpr const char* WHAT = "the end of the program";
-  if (refuse_in_behavior(WHAT) < 0 || refuse_in_batch(WHAT) < 0) return nullptr;
-  if (!runtime().scheduler().root().idle() && runtime().resume() < 0) return nullptr;
-  runtime().set_gives_up(alone == Py_True);
-  int idle;
-  do {
-    idle = wait_idle(runtime().scheduler().root(), FOREVER, WHAT, [] { return runtime().stuck(); });
-  } while (idle == 0 && (runtime().give_up_if_stuck() || alone == Py_True));
-  return idle < 0 ? nullptr : PyBool_FromLong(idle);
-}
-
 PyObject* py_try_stop(PyObject*, PyObject*) {
   return PyBool_FromLong(runtime().try_stop());
 }
@@ -434,7 +407,7 @@ PyMethodDef runtime_methods[] = {{"_choose", py_choose, METH_VARARGS, nullptr},
                                  {"_home_index", py_home_index, METH_NOARGS, nullptr},
                                  {"_running", py_running, METH_NOARGS, nullptr},
                                  {"_quiesce", py_quiesce, METH_VARARGS, nullptr},
-                                 {"_finish", py_finish, METH_O, nullptr},
+                                 {"_finish", finish_program, METH_O, nullptr},
                                  {"_try_stop", py_try_stop, METH_NOARGS, nullptr},
                                  {"_settle", py_settle, METH_NOARGS, nullptr},
                                  {"_report_failures", py_report_failures, METH_NOARGS, nullptr},

@@ -77,6 +77,10 @@ inline Worker* here() noexcept {
 // The functions of the module that drive it.
 extern PyMethodDef runtime_methods[];
 
+// _finish(alone), at the end of the program: waits until nothing is pending. False: only behaviors that wait for messages are
+// left, and threads that may send some; if there are none (alone) these waits are given up.
+PyObject* finish_program(PyObject*, PyObject* alone);
+
 // Sleeps until nothing is pending in `scope`; `deadline` in seconds of the monotonic clock, infinity for none.
 // 1: idle, 0: the time is over, or `enough`, which is asked before each sleep; -1: an error (Ctrl-C, or this thread would
 // wait for itself).

@@ -103,3 +103,11 @@ def unraisable(stopped_runtime: None, monkeypatch: pytest.MonkeyPatch) -> list[s
 
     monkeypatch.setattr(sys, "unraisablehook", hook)
     return texts
+
+
+@pytest.fixture
+def no_messages() -> Iterator[None]:
+    """The test starts without messages, and leaves none."""
+    bocpy.set_tags([])
+    yield
+    bocpy.set_tags([])

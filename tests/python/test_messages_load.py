@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import random
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import bocpy
@@ -16,11 +15,7 @@ from bocpy import TIMEOUT, drain, receive, scope, send, set_tags, when, whencall
 MOST = 2000
 
 
-@pytest.fixture(autouse=True)
-def no_messages() -> Iterator[None]:
-    set_tags([])
-    yield
-    set_tags([])
+pytestmark = pytest.mark.usefixtures("no_messages")
 
 
 def send_all(sender: int, count: int, tags: list[str]) -> None:
