@@ -120,6 +120,17 @@ def test_the_benchmark_of_the_original_description(tmp_path: Path) -> None:
     assert [(point["inputs"]["workers"], len(point["repeats"])) for point in points] == [(1, 2), (2, 2)]
 
 
+def test_messages() -> None:
+    assert run_quietly("messages.py") == [
+        "('numbers', 1) ('numbers', [2, 3]) ('words', {'four': 4})",
+        "('__timeout__', None) True after",
+        "('main', 'SPAM')",
+        "('main', 'EGG')",
+        "20",
+        "(('kept', 1), ('__timeout__', None))",
+    ]
+
+
 def test_counter() -> None:
     assert run_quietly("counter.py") == ["2000 of 2000"]
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 import sys
 import sysconfig
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -36,8 +39,8 @@ def dinner() -> str:
 
 def test_all_examples_are_known_here() -> None:
     assert [
-        *("bank", "benchmark", "boids", "codestats", "cooking_boc", "cooking_threads", "dining_philosophers"),
-        *("fanout_benchmark", "fibonacci", "prime_factor", "progress", "sketches"),
+        *("bank", "benchmark", "boids", "calculator", "codestats", "cooking_boc", "cooking_threads"),
+        *("dining_philosophers", "fanout_benchmark", "fibonacci", "prime_factor", "primes", "progress", "sketches"),
     ] == NAMES
 
 
@@ -136,6 +139,63 @@ def test_prime_factor_tells_what_it_does() -> None:
 def test_prime_factor_with_bad_arguments(option: str) -> None:
     done = run(sys.executable, "-m", "bocpy.examples.prime_factor", option, code=2)
     assert "bocpy-prime-factor: error: " in done.stderr
+
+
+@pytest.mark.parametrize(("clients", "operations"), [(8, 10), (1, 1), (0, 5), (3, 0), (100, 2)])
+def test_calculator(clients: int, operations: int) -> None:
+    counts, value = example("calculator", "-n", str(clients), "-a", str(operations))
+    total, *each = map(int, re.findall(r"\d+", counts))
+    assert re.fullmatch(r"\d+ operations: \d+ add, \d+ subtract, \d+ multiply", counts)
+    assert total == sum(each) == clients * operations
+    assert re.fullmatch(r"final value: -?\d+", value)
+
+
+def test_calculator_that_nobody_asks_in_time() -> None:
+    """Whatever has come until then, it stops, and so do all clients."""
+    first, *_, last = example("calculator", "--num-clients", "50", "--num-operations", "50", "--timeout", "0")
+    assert re.fullmatch(r"no request for 0 s, \d+ clients have not said goodbye", first)
+    assert last.startswith("final value: ")
+
+
+@pytest.mark.parametrize(
+    "command", [["calculator", "-n", "3", "-a", str(10**9)], ["primes", "-w", "3", "-n", str(10**9)]]
+)
+def test_ctrl_c_ends_all_threads(command: list[str]) -> None:
+    running = subprocess.Popen(
+        [sys.executable, "-m", f"bocpy.examples.{command[0]}", *command[1:]],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    limit = time.monotonic() + DEADLINE
+    while len(os.listdir(f"/proc/{running.pid}/task")) < 4:  # until its threads run
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=DEADLINE)
+    assert (running.returncode, out) == (-signal.SIGINT, "")
+    assert err.endswith("KeyboardInterrupt\n") and err.count("Traceback") == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "count"), [(0, 0), (1, 0), (2, 1), (3, 2), (4, 2), (30, 10), (10000, 1229), (100000, 9592)]
+)
+@pytest.mark.parametrize("segment", [7, 10000])
+def test_primes(number: int, count: int, segment: int) -> None:
+    lines = example("primes", "-n", str(number), "-m", str(max(segment, number // 100)), "-w", "3")
+    assert lines == [f"Number of primes: {count}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [
+        *(("calculator", "--num-clients=-1"), ("calculator", "--num-operations=-1")),
+        *(("primes", "--workers=0"), ("primes", "--max-segment=0"), ("primes", "--number=-1")),
+    ],
+)
+def test_messages_with_bad_arguments(name: str, option: str) -> None:
+    done = run(sys.executable, "-m", f"bocpy.examples.{name}", option, code=2)
+    assert f"bocpy-{name}: error: {option.replace('=', ' is ')}: at least " in done.stderr
 
 
 @pytest.mark.parametrize("name", ["cooking_boc", "cooking_threads"])
