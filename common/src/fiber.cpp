@@ -61,7 +61,8 @@ Fiber::~Fiber() {
 bool Fiber::make(size_t bytes, void (*entry)(void*), void* argument) noexcept {
   const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   bytes = (bytes + page - 1) / page * page;
-  void* mapping = mmap(nullptr, bytes + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* mapping =
+      mmap(nullptr, bytes + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapping == MAP_FAILED) return false;
   if (mprotect(mapping, page, PROT_NONE) != 0) {
     munmap(mapping, bytes + page);

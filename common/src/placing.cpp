@@ -174,7 +174,8 @@ void Worker::end_sleep() noexcept {
 }
 
 bool Worker::must_not_sleep() noexcept {
-  return strands_.busy() || scheduler_.has_work() || scheduler_.stopping() || !nothing_local() || scheduler_.backend_.has_errands(*this);
+  return strands_.busy() || scheduler_.has_work() || scheduler_.stopping() || !nothing_local() ||
+         scheduler_.backend_.has_errands(*this);
 }
 
 // Leaves the worker searching, as it was before (I3).

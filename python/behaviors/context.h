@@ -33,8 +33,8 @@ struct Context {
   unsigned shard = 0;          // which of a site's counters this thread uses
   atomic<Site*> running{nullptr};
   atomic<bool> waiting{false};  // the current behavior waits for a message
-  Cown* dead = nullptr;       // cowns to drop at the next moment when user code may run
-  Cown* undropped = nullptr;  // cowns inside a cown that is being dropped
+  Cown* dead = nullptr;         // cowns to drop at the next moment when user code may run
+  Cown* undropped = nullptr;    // cowns inside a cown that is being dropped
   bool dropping = false;
   PyObject* notices = nullptr;     // strong or null: the noticeboard as the current behavior sees it
   NoticeUpdate* update = nullptr;  // the update of the noticeboard that this thread is in the middle of

@@ -205,32 +205,41 @@ TEST(kept, an_errand_that_comes_after_a_look) {
   CHECK_EQ(n, 9);
 }
 
-// What is left once some behaviors wait for something: nothing that a free worker could run.
+// Behaviors that keep their workers while they wait: what is ready is nobody's who is free.
 TEST(kept, quiet_but_for_those_that_wait) {
   homes::Backend backend;
   Scheduler s(backend);
   s.start(3);
   stop(s);
   s.start(2);  // the third one rests
-  const Worker* const all[] = {&s.kept_worker(0), &s.kept_worker(1)};
-  const std::span<const Worker* const> first(all, 1), both(all);
+  std::atomic<Strand*> waiting[2] = {};
+  auto wait_at = [&](int place) {
+    post(s, fixed(place), [&, place](Worker& w) {
+      Strand& self = w.strands().current();
+      self.begin_wait(true);
+      waiting[place] = &self;
+      CHECK(w.strands().block(NO_DEADLINE) == Woken::RESUMED);
+    });
+    check::until([&] { return waiting[place].load() != nullptr; });
+  };
   std::atomic<int> ran{0};
-  homes::Busy one(s, 0);
-  check::until([&] { return s.quiet_but_for(first); });
-  CHECK(!s.quiet_but_for({}) && !s.quiet_but_for(both));  // the second one waits for nothing
-  homes::Busy two(s, 1);
-  CHECK(!s.quiet_but_for(first));
-  check::until([&] { return s.quiet_but_for(both); });
+  wait_at(0);
+  check::until([&] { return s.quiet(); });
+  homes::Busy other(s, 1);
+  CHECK(!s.quiet());
+  other.open();
+  wait_at(1);
+  check::until([&] { return s.quiet(); });
   post(s, fixed(0), [&](Worker&) { ++ran; });
   post(s, {}, [&](Worker&) { ++ran; });
-  check::until([&] { return s.quiet_but_for(both); });  // nobody is free to run it
+  check::until([&] { return s.quiet(); });  // nobody is free to run it
   CHECK_EQ(ran.load(), 0);
-  two.open();
-  check::until([&] { return ran.load() == 1 && s.quiet_but_for(first); });
-  one.open();
+  waiting[1].load()->resume();
+  check::until([&] { return ran.load() == 1 && s.quiet(); });
+  waiting[0].load()->resume();
   drain(s);
   CHECK_EQ(ran.load(), 2);
-  check::until([&] { return s.quiet_but_for({}); });
+  check::until([&] { return s.quiet(); });
   stop(s);
 }
 
