@@ -25,7 +25,7 @@ PyBackend& make_backend(bool sub_interpreters) {
   return *new ThreadBackend;
 }
 
-int add_backend_functions(PyObject* module) {
+int add_backend_functions([[maybe_unused]] PyObject* module) {
 #if PY_VERSION_HEX >= 0x030C0000
   for (PyMethodDef* methods : {carry_methods, library_methods, service_methods, surroundings_methods}) {
     if (PyModule_AddFunctions(module, methods) < 0) return -1;
