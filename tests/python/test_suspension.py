@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,31 +30,20 @@ from bocpy import (
     receive,
     scope,
     send,
-    set_tags,
     start,
     wait,
     when,
     whencall,
 )
 from payload_testing import MOVING
+from suspension_testing import listen, quiesce_all_waiting
 
 #: Where each behavior that waits needs a thread, there should not be thousands of them.
 MANY = 10_000 if sys.version_info >= (3, 12) else 200
 
+pytestmark = pytest.mark.usefixtures("no_messages")
+
 WORKERS = pytest.mark.parametrize("workers", [1, 3])
-
-
-@pytest.fixture(autouse=True)
-def no_messages() -> Iterator[None]:
-    yield
-    set_tags([])
-
-
-def listen(tag: str) -> Any:
-    """What a behavior gets under the tag; an error if that takes too long."""
-    got, contents = receive(tag, DEADLINE)
-    assert got == tag, f"nobody sent {tag}"
-    return contents
 
 
 def test_ten_thousand_wait_on_one_worker_while_others_run() -> None:
@@ -381,20 +370,6 @@ def test_a_cancelled_scope_wakes_those_that_wait(workers: int) -> None:
     assert len(told.result(DEADLINE)) == 1
     send("outside", 5)
     assert outside.result(DEADLINE) == 5
-
-
-def quiesce_all_waiting(count: int) -> None:
-    """Until so many behaviors wait for messages."""
-    limit = time.monotonic() + DEADLINE
-    while time.monotonic() < limit:
-        try:
-            quiesce(0)
-        except TimeoutError as error:
-            waiting = [int(line.split(", ")[-1].split()[0]) for line in str(error).splitlines() if "waiting" in line]
-            if sum(waiting) == count:
-                return
-        time.sleep(0.001)
-    raise AssertionError(f"{count} behaviors should wait")
 
 
 def test_what_a_behavior_has_open_is_its_own() -> None:
