@@ -174,7 +174,7 @@ void Worker::end_sleep() noexcept {
 }
 
 bool Worker::must_not_sleep() noexcept {
-  return strands_.busy() || scheduler_.has_work() || scheduler_.stopping() || !nothing_local() ||
+  return strands_.busy() || scheduler_.has_work() || may_end() || !nothing_local() ||
          scheduler_.backend_.has_errands(*this);
 }
 
@@ -215,7 +215,7 @@ Behavior* Worker::park_with_homes() noexcept {
     }
     if (strands_.busy()) break;
     behavior = search();
-    if (behavior || (scheduler_.stopping() && !scheduler_.has_work() && nothing_local())) break;
+    if (behavior || (may_end() && !scheduler_.has_work() && nothing_local())) break;
   }
   end_watch();
   end_search();

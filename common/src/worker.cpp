@@ -159,12 +159,16 @@ void Worker::doze(std::chrono::nanoseconds limit) noexcept {
   }
 }
 
+bool Worker::may_end() const noexcept {
+  return scheduler_.stopping() && strands_.waiting() == 0;  // those that wait are woken by whoever stops for good
+}
+
 Behavior* Worker::park() noexcept {
   IdleSet& idle = scheduler_.idle_;
   for (;;) {
     asleep_.store(true, relaxed);  // W3
     idle.announce_sleep(parker_);
-    if (scheduler_.has_work() || scheduler_.stopping() || strands_.busy()) {
+    if (scheduler_.has_work() || may_end() || strands_.busy()) {
       idle.cancel_sleep(parker_);
       stats_.parks_cancelled.add();
     } else {
@@ -183,7 +187,7 @@ Behavior* Worker::park() noexcept {
       end_search();
       return behavior;
     }
-    if (scheduler_.stopping() && !scheduler_.has_work()) {
+    if (may_end() && !scheduler_.has_work()) {
       end_search();
       return nullptr;
     }

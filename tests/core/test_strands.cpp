@@ -347,6 +347,31 @@ TEST(strands, quiet_but_for_those_that_wait) {
   });
 }
 
+TEST(strands, stopped_for_good_while_some_wait) {
+  for (const Kind kind : {Kind{false, 256 << 10}, Kind{true, 256 << 10}, Kind{false, 0}, Kind{true, 0}}) {
+    StrandBackend backend(kind);
+    Scheduler s(backend);
+    s.start(2);
+    Door doors[4];
+    std::atomic<int> through{0};
+    for (Door& door : doors) {
+      post(s, [&](Worker& w) {
+        through += door.wait(w) == Woken::RESUMED;
+        std::this_thread::sleep_for(1ms);
+      });
+    }
+    for (Door& door : doors) check::until([&] { return door.taken(); });
+    s.root().cancel();
+    std::thread opener([&] {
+      std::this_thread::sleep_for(20ms);
+      for (Door& door : doors) door.pass();
+    });
+    s.stop_for_good();
+    CHECK_EQ(through.load(), 4);
+    opener.join();
+  }
+}
+
 TEST(strands, without_memory_for_more) {
   each_kind([](Scheduler& s, StrandBackend& backend) {
     Door door;

@@ -108,6 +108,7 @@ class Worker {
   void end_watch() noexcept;
 
   void doze(std::chrono::nanoseconds limit) noexcept;
+  bool may_end() const noexcept;  // the period, if there is no work
 
   // Kept (kept.cpp).
   void live() noexcept;  // the thread
