@@ -5,6 +5,7 @@
 #include "context.h"
 #include "py_backend.h"
 #include "station.h"
+#include "thread_state.h"
 
 namespace boc::py {
 namespace {
@@ -20,7 +21,7 @@ constexpr auto LINGER = std::chrono::microseconds(20);
 void visit(Fetch& request) noexcept {
   Home& there = *request.payload->home;
   PyInterpreterState* interpreter = there.interpreter;
-  PyThreadState* state = interpreter ? PyThreadState_New(interpreter) : nullptr;
+  PyThreadState* state = interpreter ? new_thread_state(interpreter) : nullptr;
   if (!state) return;
   PyEval_AcquireThread(state);
   {

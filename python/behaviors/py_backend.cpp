@@ -10,6 +10,7 @@
 #include "py_errors.h"
 #include "site.h"
 #include "strand_state.h"
+#include "thread_state.h"
 
 namespace boc::py {
 

@@ -15,9 +15,6 @@ struct StrandState final : StrandData {
   Transfer transfer = Transfer::move;
 };
 
-// The stack for strands on the worker's own thread; 0: this CPython can have only one thread state on a thread.
-size_t fiber_stack_bytes() noexcept;
-
 // On the strand's thread. False: no memory.
 bool make_strand_state(Worker& worker, Strand& strand) noexcept;
 void leave_strand_state(Strand& strand) noexcept;

@@ -21,6 +21,7 @@ class Fiber {
   // Goes on where `to` left off, on the same thread, and returns when somebody jumps back. `last`: nobody will.
   static void jump(Fiber& from, Fiber& to, bool last) noexcept;
 
+  bool owns_stack() const noexcept { return mapping_ != nullptr; }
   const void* low() const noexcept { return low_; }
   size_t size() const noexcept { return size_; }
 
