@@ -114,6 +114,7 @@ void SubinterpBackend::before_wait() noexcept {
 void SubinterpBackend::before_park(Worker& worker) noexcept {
   WorkerData* data = worker_data(worker);
   if (!std::exchange(data->warm, true)) warm_up();
+  merge_references(worker);
   let_output_go();
   data->state = PyEval_SaveThread();
   data->home->station->set_open(true);

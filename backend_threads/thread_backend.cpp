@@ -73,6 +73,7 @@ void ThreadBackend::worker_stopping(Worker& worker) noexcept {
 }
 
 void ThreadBackend::before_park(Worker& worker) noexcept {
+  merge_references(worker);
   static_cast<Attached*>(worker.backend_data)->parked = PyEval_SaveThread();
 }
 

@@ -64,6 +64,9 @@ bool Fiber::make(size_t bytes, void (*entry)(void*), void* argument) noexcept {
   void* mapping =
       mmap(nullptr, bytes + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapping == MAP_FAILED) return false;
+#ifdef MADV_NOHUGEPAGE
+  madvise(mapping, bytes + page, MADV_NOHUGEPAGE);  // else the first touch may cost 2 MB
+#endif
   if (mprotect(mapping, page, PROT_NONE) != 0) {
     munmap(mapping, bytes + page);
     return false;

@@ -110,6 +110,7 @@ bool Strands::go_on() noexcept {
   Strand* next = next_ready();
   if (!next && away) next = next_for_loop();
   if (!next) return true;
+  worker_.give_credits_back();  // W2
   rest(*current_);
   switch_to(*next);
   return !over_;
@@ -145,6 +146,7 @@ Woken Strands::suspend(Deadline deadline, bool leave) noexcept {
   Strand* next = ++streak_ <= STREAK_CAP ? next_ready() : nullptr;
   if (!next) next = next_for_loop();
   if (next) {
+    worker_.give_credits_back();  // W2
     waiting_.fetch_add(1, seq_cst);
     switch_to(*next);
     waiting_.fetch_sub(1, seq_cst);
@@ -165,6 +167,7 @@ Woken Strands::block(Deadline deadline) noexcept {
   Strand& self = *current_;
   BOC_INVARIANT(self.blocks_, "F3");
   Backend& backend = worker_.scheduler().backend();
+  worker_.give_credits_back();  // W2
   blocked_.store(true, seq_cst);
   backend.before_park(worker_);
   if (deadline == NO_DEADLINE) {
@@ -216,8 +219,11 @@ Strand* Strands::make() noexcept {
       auto& begun = *static_cast<Strand*>(argument);
       begun.worker().strands().run(begun);
     };
-    const bool good =
-        stack ? strand.stack_.make(stack, enter, &strand) && backend.make_strand(worker_, strand) : make_thread(strand);
+    // Where addresses are limited, a smaller stack may still be had.
+    auto make_stack = [&] {
+      return strand.stack_.make(stack, enter, &strand) || strand.stack_.make(stack / 8, enter, &strand);
+    };
+    const bool good = stack ? make_stack() && backend.make_strand(worker_, strand) : make_thread(strand);
     if (good) return &strand;
     guard.lock();
     all_.pop_back();
@@ -231,8 +237,8 @@ bool Strands::make_thread(Strand& strand) noexcept {
     Parker given;
     bool good = false;
   } report;
-  auto live = [this, &strand, &report] {
-    Backend& backend = worker_.scheduler().backend();
+  Backend& backend = worker_.scheduler().backend();
+  auto live = [this, &backend, &strand, &report] {
     backend.thread_started(worker_);
     const bool good = report.good = backend.make_strand(worker_, strand);
     report.given.unpark();  // the report may be gone now
@@ -244,10 +250,13 @@ bool Strands::make_thread(Strand& strand) noexcept {
   };
   try {
     strand.thread_ = std::thread(live);
-  } catch (const std::system_error&) {
+  } catch (const std::exception&) {  // no memory, or no thread
     return false;
   }
+  // Detached: the new thread state may need all others to stop for a moment.
+  backend.before_park(worker_);
   report.given.park();
+  backend.after_park(worker_);
   if (!report.good) strand.thread_.join();
   return report.good;
 }

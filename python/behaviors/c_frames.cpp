@@ -66,7 +66,15 @@ _Unwind_Reason_Code look_at_frame(_Unwind_Context* context, void* argument) noex
   return known || module_of(address).of_python ? _URC_NO_REASON : _URC_NORMAL_STOP;
 }
 
-// Is the caller in the middle of an import? Leaves no error; in doubt, yes.
+}  // namespace
+
+bool may_leave_thread(const void* base) noexcept {
+  static const Walk known;
+  Frames frames{known, reinterpret_cast<uintptr_t>(base)};
+  _Unwind_Backtrace(look_at_frame, &frames);
+  return frames.reached;
+}
+
 bool importing() noexcept {
   Ref frame(reinterpret_cast<PyObject*>(PyThreadState_GetFrame(PyThreadState_Get())));
   while (frame) {
@@ -79,15 +87,6 @@ bool importing() noexcept {
     frame = Ref(reinterpret_cast<PyObject*>(PyFrame_GetBack(f)));
   }
   return false;
-}
-
-}  // namespace
-
-bool may_leave_thread(const void* base) noexcept {
-  static const Walk known;
-  Frames frames{known, reinterpret_cast<uintptr_t>(base)};
-  _Unwind_Backtrace(look_at_frame, &frames);
-  return frames.reached && !importing();
 }
 
 }  // namespace boc::py

@@ -80,7 +80,21 @@ void PyBackend::drop_dead(Context& here) noexcept {
   }
 }
 
-void PyBackend::breathe(Worker&) noexcept {
+// Who drops the last reference to an object of another thread leaves the rest to the first thread state of that thread: the
+// root's, which looks when it runs Python code, and so not while its behavior waits. It does here.
+void PyBackend::merge_references([[maybe_unused]] Worker& worker) noexcept {
+#ifdef Py_GIL_DISABLED
+  Strands& strands = worker.strands();
+  if (&strands.current() == &strands.root() || !strands.current().is_fiber()) return;
+  PyThreadState* mine = PyThreadState_Swap(static_cast<StrandState&>(*strands.root().data).state);
+  Py_XDECREF(PyObject_CallNoArgs(home().breath));
+  PyErr_Clear();
+  PyThreadState_Swap(mine);
+#endif
+}
+
+void PyBackend::breathe(Worker& worker) noexcept {
+  merge_references(worker);
 #ifndef Py_GIL_DISABLED
   // Bodies that never run bytecode would keep the lock for ever. Only bytecode gives it to a thread that asks
   // for it: letting go and taking it again at once just wakes that thread up, for nothing and before it has
@@ -238,9 +252,9 @@ void PyBackend::enter_strand(Worker&, Strand& strand) noexcept {
   enter_strand_state(strand);
 }
 
-void PyBackend::end_strand(Worker&, Strand& strand) noexcept {
+void PyBackend::end_strand(Worker& worker, Strand& strand) noexcept {
   drop_dead(context());
-  end_strand_state(strand);
+  end_strand_state(worker, strand);
 }
 
 void PyBackend::call_initializer(PyObject* callable) {

@@ -46,6 +46,9 @@ class PyBackend : public Backend {
   void enter_strand(Worker& worker, Strand& strand) noexcept final;
   void end_strand(Worker& worker, Strand& strand) noexcept final;
 
+  // Of a worker that is about to sleep, or breathes: what others have left to the thread that made it goes.
+  static void merge_references(Worker& worker) noexcept;
+
   // --- Values. `payload` is held by the caller unless something else is said. ---
 
   // A cown's payload with one reference. The value is stolen either way. Null with an error.

@@ -50,10 +50,17 @@ void enter_strand_state(Strand& strand) noexcept {
   exchange_transfer(s.transfer);
 }
 
-void end_strand_state(Strand& strand) noexcept {
+void end_strand_state(Worker& worker, Strand& strand) noexcept {
   StrandState& s = state_of(strand);
   PyThreadState* state = PyThreadState_Get();
   PyThreadState_Clear(state);  // may run destructors
+  // Cowns that these have dropped last: the root's next.
+  Context& root = *state_of(worker.strands().root()).context;
+  while (Cown* dead = s.own->dead) {
+    s.own->dead = dead->next_dead;
+    dead->next_dead = root.dead;
+    root.dead = dead;
+  }
   unregister_context(*s.own);
   PyThreadState_DeleteCurrent();
 }

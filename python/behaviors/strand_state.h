@@ -19,6 +19,6 @@ struct StrandState final : StrandData {
 bool make_strand_state(Worker& worker, Strand& strand) noexcept;
 void leave_strand_state(Strand& strand) noexcept;
 void enter_strand_state(Strand& strand) noexcept;
-void end_strand_state(Strand& strand) noexcept;
+void end_strand_state(Worker& worker, Strand& strand) noexcept;
 
 }  // namespace boc::py

@@ -9,14 +9,15 @@
 namespace boc::py {
 namespace {
 
-// What C code may use of a stack before CPython raises RecursionError depends on the version: a count of calls in 3.12 and
-// 3.13 (1 MB overflows at 1,200), bytes from 3.14 on. Before 3.12 a thread has one thread state: PyGILState_Ensure(), which
-// every callback from C uses, looks for that. Untouched, a stack costs addresses only.
+// As much as threads have: what fits into the stack of a worker's thread must fit into a fiber's. Untouched, it costs
+// addresses only. What C code may use of it before CPython raises RecursionError depends on the version: a count of calls in
+// 3.12 and 3.13 (1 MB overflows at 1,200), bytes from 3.14 on. Before 3.12 a thread has one thread state: PyGILState_Ensure(), which
+// every callback from C uses, looks for that.
 #if PY_VERSION_HEX >= 0x030C0000
-constexpr size_t FIBER_STACK = size_t{1} << 20;
+constexpr size_t FIBER_STACK = size_t{8} << 20;
 #endif
 #if PY_VERSION_HEX >= 0x030C0000 && PY_VERSION_HEX < 0x030E0000
-constexpr int C_CALLS = 600;
+constexpr int C_CALLS_PER_MB = 600;
 #endif
 
 #if PY_VERSION_HEX >= 0x030E0000
@@ -66,7 +67,7 @@ void fit_to_fiber([[maybe_unused]] PyThreadState* state, [[maybe_unused]] const 
 #if PY_VERSION_HEX >= 0x030E0000
   set_stack_protection()(state, const_cast<void*>(fiber.low()), fiber.size());
 #elif PY_VERSION_HEX >= 0x030C0000
-  state->c_recursion_remaining = C_CALLS;
+  state->c_recursion_remaining = C_CALLS_PER_MB * static_cast<int>(fiber.size() >> 20);
 #endif
 }
 

@@ -149,12 +149,22 @@ std::optional<int> receive_once(std::span<const Tag> tags, double deadline, bool
   return by_others ? raise_given_up(*context().current) : 0;
 }
 
-int refuse_on_bare_worker() {
-  if (!here() || context().current) return 0;
-  PyErr_SetString(
-      PyExc_RuntimeError,
-      "receive() on a worker between two behaviors (in a destructor, say) would stop the worker: there it can "
-      "only take what has arrived, with timeout=0");
+// On a worker, where waiting would stop it for good.
+int refuse_on_worker() {
+  const bool ending = runtime().closed() && !home().main();
+  if (!here() && !ending) return 0;
+  if (!context().current) {
+    PyErr_SetString(
+        PyExc_RuntimeError,
+        "receive() on a worker between two behaviors (in a destructor, say) would stop the worker: there it can "
+        "only take what has arrived, with timeout=0");
+    return -1;
+  }
+  if (!importing()) return 0;
+  PyErr_SetString(PyExc_RuntimeError,
+                  "receive() within an import would keep the module locked, and with it the worker if another behavior "
+                  "there imports "
+                  "the same. Wait after the import, or only take what has arrived, with timeout=0");
   return -1;
 }
 
@@ -162,10 +172,13 @@ int refuse_on_bare_worker() {
 
 int receive_message(std::span<const Tag> tags, double timeout, Received* received) try {
   const bool waits = timeout > 0;
-  if (waits && (refuse_while_carrying(WHAT) < 0 || refuse_on_bare_worker() < 0)) return -1;
   const double deadline = monotonic_now() + timeout;
-  std::optional<int> done;
-  while (!done) done = receive_once(tags, deadline, waits, received);
+  std::optional<int> done = receive_once(tags, deadline, false, received);
+  if (waits && done != 1) {
+    if (refuse_while_carrying(WHAT) < 0 || refuse_on_worker() < 0) return -1;
+    do done = receive_once(tags, deadline, true, received);
+    while (!done);
+  }
   // What a behavior has written before it sent the message is out before the message is here.
   if (*done != 1 || !home().main() || context().current || backend().run_main_errands() == 0) return *done;
   messages().put_back(tags[received->tag], std::move(received->message));

@@ -24,8 +24,8 @@ Runtime* the_runtime = nullptr;
 }  // namespace
 
 Detached::~Detached() noexcept(false) {
-  if (the_runtime->closed() && !on_main_thread()) {
-    // A daemon thread while the interpreter ends: attaching would end the thread in the middle of this frame.
+  if (the_runtime->closed() && home().main() && !on_main_thread()) {
+    // A daemon thread while the main interpreter ends: attaching would end the thread in the middle of this frame.
     for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
   }
   PyEval_RestoreThread(state_);

@@ -282,33 +282,78 @@ def test_within_a_callback_of_ctypes(workers: int) -> None:
     assert [r.result(DEADLINE) for r in results] == [[1 + i, 2 + i] for i in range(4)]
 
 
-@WORKERS
-def test_within_an_import(workers: int, tmp_path: Path) -> None:
-    """Such a behavior keeps its thread, as imports know each other by their threads; the worker goes on in another."""
-    for i in range(3):
-        (tmp_path / f"slow_module_{i}.py").write_text(
-            f"from bocpy import receive\nvalue = receive('import {i}', {DEADLINE})[1]\n"
-        )
+def test_within_an_import(tmp_path: Path) -> None:
+    """It would keep the lock of the module, at which the next behavior of the worker could stop the worker."""
+    (tmp_path / "slow_module.py").write_text(f"from bocpy import receive\nvalue = receive('import', {DEADLINE})[1]\n")
     sys.path.insert(0, str(tmp_path))
     try:
-        start(workers)
+        start(1)
 
-        def use(i: int) -> Any:
+        def use() -> Any:
             import importlib
 
-            return importlib.import_module(f"slow_module_{i}").value
+            return importlib.import_module("slow_module").value
 
-        results = [whencall(use, [], [i]) for i in range(3)]
-        for n in range(20):
-            assert whencall(lambda n: n, [], [n]).result(DEADLINE) == n
-        for i in (1, 2, 0):
-            send(f"import {i}", i)
-        assert [r.result(DEADLINE) for r in results] == [0, 1, 2]
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match=r"receive\(\) within an import"):
+                whencall(use, []).result(DEADLINE)
+        send("import", "there already")
+        assert whencall(use, []).result(DEADLINE) == "there already"
         wait()
     finally:
         sys.path.remove(str(tmp_path))
-        for i in range(3):
-            sys.modules.pop(f"slow_module_{i}", None)
+        sys.modules.pop("slow_module", None)
+
+
+def test_a_scope_does_not_wait_for_whom_its_behavior_woke(gate: Gate) -> None:
+    start(1)
+
+    def outside() -> str:
+        listen("go")
+        gate.pass_through()  # keeps the worker until main is out of the scope
+        return "through"
+
+    result = whencall(outside, [])
+    quiesce_all_waiting(1)
+    with scope():
+        whencall(lambda: send("go", 1), [])
+    gate.open()
+    assert result.result(DEADLINE) == "through"
+
+
+def test_what_fits_on_the_stack_of_a_worker_fits_while_others_wait() -> None:
+    start(1)
+
+    def deep() -> list[str]:
+        return [caught(compile, source, "<a test>", "eval")[0] for source in ("-" * 300 + "1", "a" + ".b" * 300)]
+
+    before = whencall(deep, []).result(DEADLINE)
+    waiting = [whencall(lambda i: listen(f"w{i}"), [], [i]) for i in range(2)]
+    quiesce_all_waiting(2)
+    assert whencall(deep, []).result(DEADLINE) == before
+    for i in range(2):
+        send(f"w{i}", i)
+    assert [r.result(DEADLINE) for r in waiting] == [0, 1]
+
+
+def test_what_others_drop_goes_while_a_behavior_waits() -> None:
+    """On free-threaded builds who dropped the last reference leaves that to the thread that made the object."""
+    start(1)
+    waiting = whencall(lambda: listen("end"), [])
+    quiesce_all_waiting(1)
+
+    class Told:
+        def __del__(self):
+            send("gone", None)
+
+    held: Any = whencall(Told, []).result(DEADLINE)
+    del held
+    limit = time.monotonic() + DEADLINE
+    while receive("gone", 0) == (TIMEOUT, None):
+        assert time.monotonic() < limit
+        whencall(lambda: None, []).result(DEADLINE)
+    send("end", None)
+    waiting.result(DEADLINE)
 
 
 def test_collections_while_many_wait() -> None:

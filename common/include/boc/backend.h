@@ -44,7 +44,8 @@ class Backend {
   virtual void breathe(Worker& worker) noexcept = 0;
 
   // Strands (boc/strand.h): what code on a worker takes for its thread's own goes with them. Used once a behavior waits.
-  // How much stack a strand needs that runs on the worker's own thread; 0: each must have a thread.
+  // How much stack a strand needs that runs on the worker's own thread, or an eighth of it at least; 0: each must have a
+  // thread.
   virtual size_t fiber_stack() const noexcept { return 0; }
   // On the thread on which it will run. False: no memory.
   virtual bool make_strand(Worker&, Strand&) noexcept { return true; }

@@ -39,6 +39,7 @@ class Strands {
   Strands& operator=(const Strands&) = delete;
 
   Strand& current() noexcept { return *current_; }
+  Strand& root() noexcept { return root_; }
 
   // Is there anything to be done here before the worker sleeps? Three loads, mostly.
   bool busy() noexcept { return inbox_.load(relaxed) || !ready_.empty() || over_ || (!timers_.empty() && due()); }

@@ -17,7 +17,8 @@ class Scheduler;
 // Invariants
 //   W1  next_ is the worker's alone and is empty whenever user code runs: what waits can always be stolen.
 //   W2  Credits (S1) belong to one scope at a time. They are given back before the worker runs a behavior of another
-//       scope, looks for work elsewhere, or runs errands: who waits for the scope must not wait for that.
+//       scope, looks for work elsewhere, lets another strand go on, or runs errands: who waits for the scope must not wait
+//       for that.
 //   W3  asleep_ is set before a sleep or rest is announced. Whoever has something for this one worker (an errand, a
 //       behavior, a strand, an order) publishes it, then looks at asleep_; the worker announces, then looks at all
 //       these. Each has a full fence in between: no nudge is lost, and a worker that is awake costs no lock.
