@@ -172,12 +172,34 @@ Payload* find_live(uintptr_t address) noexcept {
   return ref_if_alive(**at) ? *at : nullptr;
 }
 
-void end_forked_child(PyObject* value) noexcept {
-  int code = 0;
-  if (!value) {
+namespace {
+
+// The exit code that the exception that is set (it goes) stands for; what the interpreter would print is printed. Not by
+// PyErr_Print(), which for SystemExit would end the interpreter on a thread that is not its main one.
+int exit_code() noexcept {
+  if (!PyErr_ExceptionMatches(PyExc_SystemExit)) {
     PyErr_Print();
-    code = 1;
+    return 1;
   }
+  Ref raised(take_exception());
+  Ref code(PyObject_GetAttrString(raised.get(), "code"));
+  PyErr_Clear();
+  if (!code || code.get() == Py_None) return 0;
+  if (PyLong_Check(code.get())) {
+    const long number = PyLong_AsLong(code.get());
+    PyErr_Clear();
+    return static_cast<int>(number);
+  }
+  PyObject* stream = PySys_GetObject("stderr");
+  if (stream && PyFile_WriteObject(code.get(), stream, Py_PRINT_RAW) == 0) PyFile_WriteString("\n", stream);
+  PyErr_Clear();
+  return 1;
+}
+
+}  // namespace
+
+void end_forked_child(PyObject* value) noexcept {
+  const int code = value ? 0 : exit_code();
   for (const char* name : {"stdout", "stderr"}) {
     PyObject* stream = PySys_GetObject(name);
     Ref flushed(stream ? PyObject_CallMethod(stream, "flush", nullptr) : nullptr);
