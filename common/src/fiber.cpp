@@ -40,12 +40,6 @@ void Fiber::jump(Fiber&, Fiber&, bool) noexcept {}
 
 #else
 
-// Lies on the stack that is left.
-struct Fiber::Switch {
-  Fiber* from;
-  Fiber* to;
-};
-
 bool Fiber::supported() noexcept {
   return true;
 }
@@ -82,33 +76,33 @@ bool Fiber::make(size_t bytes, void (*entry)(void*), void* argument) noexcept {
 #endif
   void* top = static_cast<char*>(mapping) + mapped_;
   context_ = make_fcontext(top, bytes, [](boc_transfer way) {
-    auto& taken = *static_cast<Switch*>(way.data);
-    taken.from->context_ = way.context;
-    begin(taken);
+    auto& left = *static_cast<Fiber*>(way.data);
+    left.context_ = way.context;
+    begin(left);
   });
   return true;
 }
 
-void Fiber::begin(Switch& way) noexcept {
-  Fiber& self = *way.to;
-  self.arrive(way);
+void Fiber::begin(Fiber& left) noexcept {
+  Fiber& self = *left.next_;
+  self.arrive(left);
   self.entry_(self.argument_);
 }
 
 // The first thing on a stack that was jumped to.
-void Fiber::arrive([[maybe_unused]] Switch& way) noexcept {
+void Fiber::arrive([[maybe_unused]] Fiber& left) noexcept {
 #if defined(__SANITIZE_ADDRESS__)
   const void* low;
   size_t size;
   __sanitizer_finish_switch_fiber(sanitizer_, &low, &size);
-  if (way.from->mapping_) return;
-  way.from->low_ = low;  // so that one can jump back to a thread's own stack
-  way.from->size_ = size;
+  if (left.mapping_) return;
+  left.low_ = low;  // so that one can jump back to a thread's own stack
+  left.size_ = size;
 #endif
 }
 
 void Fiber::jump(Fiber& from, Fiber& to, [[maybe_unused]] bool last) noexcept {
-  Switch way{&from, &to};
+  from.next_ = &to;
 #if defined(__SANITIZE_ADDRESS__)
   __sanitizer_start_switch_fiber(last ? nullptr : &from.sanitizer_, to.low_, to.size_);
 #endif
@@ -116,10 +110,10 @@ void Fiber::jump(Fiber& from, Fiber& to, [[maybe_unused]] bool last) noexcept {
   if (!from.sanitizer_) from.sanitizer_ = __tsan_get_current_fiber();
   __tsan_switch_to_fiber(to.sanitizer_, 0);
 #endif
-  const boc_transfer back = jump_fcontext(to.context_, &way);
-  auto& taken = *static_cast<Switch*>(back.data);
-  taken.from->context_ = back.context;
-  taken.to->arrive(taken);
+  const boc_transfer back = jump_fcontext(to.context_, &from);
+  auto& left = *static_cast<Fiber*>(back.data);
+  left.context_ = back.context;
+  left.next_->arrive(left);
 }
 
 #endif

@@ -26,9 +26,8 @@ class Fiber {
   size_t size() const noexcept { return size_; }
 
  private:
-  struct Switch;
-  static void begin(Switch& way) noexcept;
-  void arrive(Switch& way) noexcept;
+  static void begin(Fiber& left) noexcept;
+  void arrive(Fiber& left) noexcept;
 
   void* context_ = nullptr;
   void* mapping_ = nullptr;  // null: the thread's own
@@ -37,6 +36,7 @@ class Fiber {
   size_t size_ = 0;
   void (*entry_)(void*) = nullptr;
   void* argument_ = nullptr;
+  Fiber* next_ = nullptr;      // who goes on as this one is left; not on its stack, which may be gone by then
   void* sanitizer_ = nullptr;  // its fake stack, or its name with ThreadSanitizer
 };
 
