@@ -24,7 +24,7 @@ Runtime* the_runtime = nullptr;
 }  // namespace
 
 Detached::~Detached() noexcept(false) {
-  if (the_runtime->closed() && home().main() && !on_main_thread()) {
+  if (the_runtime->closed() && !(home_of_thread && !home_of_thread->main()) && !on_main_thread()) {
     // A daemon thread while the main interpreter ends: attaching would end the thread in the middle of this frame.
     for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
   }

@@ -282,7 +282,7 @@ def test_a_repeat_that_fails_is_told_and_the_others_go_on(tmp_path: Path, capsys
 def test_a_repeat_without_a_record(tmp_path: Path) -> None:
     output = tmp_path / "results.json"
     with pytest.raises(SystemExit) as stopped:
-        command(other("platform"), __file__, [f"--output={output}", "--quiet", "--sweep-axis=none"])
+        command(other("this"), __file__, [f"--output={output}", "--quiet", "--sweep-axis=none"])
     assert stopped.value.code == 1
     assert json.loads(output.read_text())["points"][0]["error"].startswith("no record in its output: ")
 
