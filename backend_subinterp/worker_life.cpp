@@ -27,6 +27,20 @@ void enter_thread(Worker& worker, Home& home) {
   register_context(here);
 }
 
+// tracemalloc asks for the main interpreter's lock whenever CPython allocates, also while that holds its own locks to make a
+// thread state of another interpreter: it waits for itself then. -1 with an error.
+int refuse_tracing() {
+  Ref module(PyImport_ImportModule("_tracemalloc"));
+  Ref tracing(module ? PyObject_CallMethod(module.get(), "is_tracing", nullptr) : nullptr);
+  if (!tracing) PyErr_Clear();  // a build without it
+  if (!tracing || tracing.get() != Py_True) return 0;
+  PyErr_SetString(
+      PyExc_RuntimeError,
+      "tracemalloc is tracing, and CPython would stop for ever as it makes an interpreter for a worker. Call "
+      "tracemalloc.stop() first, or set BOCPY_BACKEND=threads");
+  return -1;
+}
+
 // Ends the worker's interpreter; what is left in it is dropped.
 void end_interpreter(Worker& worker) noexcept {
   WorkerData* data = worker_data(worker);
@@ -47,6 +61,7 @@ void end_interpreter(Worker& worker) noexcept {
 
 int SubinterpBackend::prepare_start() {
   if (!home().main()) return 0;  // a thread of a worker's: what was mirrored last will do
+  if (refuse_tracing() < 0) return -1;
   std::vector<std::string> path;
   std::string snapshot;
   if (take_snapshot(path, snapshot) < 0) return -1;

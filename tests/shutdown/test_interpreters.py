@@ -298,3 +298,21 @@ def test_multiprocessing_forks_beside_values_in_workers() -> None:
     """
     )
     run(source, workers=2, options=QUIET).check(out=["[5, 10, 15]", "5"])
+
+
+def test_start_while_tracemalloc_traces() -> None:
+    """CPython would hang as it makes an interpreter: refused, and good again afterwards. On threads it works."""
+    source = """
+        import tracemalloc
+        import bocpy
+
+        tracemalloc.start()
+        try:
+            bocpy.start(2)
+        except RuntimeError as error:
+            assert "tracemalloc" in str(error), error
+            assert bocpy.backend() == "subinterp"
+        tracemalloc.stop()
+        print(bocpy.whencall(lambda: 7, []).result())
+    """
+    run(source).check(out=["7"])
