@@ -7,6 +7,9 @@
 #include <cstring>
 
 #include "compat.h"
+#if PY_VERSION_HEX < 0x030B0000
+#include <frameobject.h>
+#endif
 
 namespace boc::py {
 namespace {
