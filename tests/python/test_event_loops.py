@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 
 import pytest
 from boc_testing import run_python
@@ -63,7 +64,8 @@ def test_tk_closed_before_anything_was_shown(tk_display: dict[str, str]) -> None
     early = recipe("import tkinter", TK_ENDS, "root.destroy()\n")
     done = run_python(early, env=tk_display, timeout=60)
     assert done.returncode == 0, done
-    assert done.stderr.startswith("Exception ignored in behavior work.<locals>.show ")
+    # CPython 3.10 does not tell where a function is defined.
+    assert re.match(r"Exception ignored in behavior (work\.<locals>\.)?show ", done.stderr), done.stderr
 
 
 # pyglet ------------------------------------------------------------------------------------------------------------
