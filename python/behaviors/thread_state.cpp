@@ -11,8 +11,8 @@ namespace {
 
 // As much as threads have: what fits into the stack of a worker's thread must fit into a fiber's. Untouched, it costs
 // addresses only. What C code may use of it before CPython raises RecursionError depends on the version: a count of calls in
-// 3.12 and 3.13 (1 MB overflows at 1,200), bytes from 3.14 on. Before 3.12 a thread has one thread state: PyGILState_Ensure(), which
-// every callback from C uses, looks for that.
+// 3.12 and 3.13 (1 MB overflows at 1,200), bytes from 3.14 on. Before 3.12 a thread has one thread state:
+// PyGILState_Ensure(), which every callback from C uses, looks for that.
 #if PY_VERSION_HEX >= 0x030C0000
 constexpr size_t FIBER_STACK = size_t{8} << 20;
 #endif

@@ -26,7 +26,7 @@ std::chrono::nanoseconds until(double deadline, double most) noexcept {
   return std::chrono::nanoseconds(static_cast<int64_t>(left * 1e9));
 }
 
-// Where the calling behavior waits without keeping its worker; null: it is none on a worker, or must keep it.
+// The strand of the calling behavior; null: it is none, or not on a worker.
 Strand* strand_here() noexcept {
   return here() && context().current ? &here()->strands().current() : nullptr;
 }
@@ -34,7 +34,7 @@ Strand* strand_here() noexcept {
 // A behavior's strand, or a thread, that sleeps where it is.
 class Sleeper final : public MessageWaiter {
  public:
-  // On a worker end() or sleep() must follow begin(), which comes before the waiter is known to others.
+  // Before the waiter is known to others; sleep() or end_unused() must follow.
   void begin() noexcept {
     strand_ = strand_here();
     if (strand_) strand_->begin_wait(!here()->may_suspend());
@@ -163,18 +163,16 @@ int refuse_on_worker() {
   if (!importing()) return 0;
   PyErr_SetString(PyExc_RuntimeError,
                   "receive() within an import would keep the module locked, and with it the worker if another behavior "
-                  "there imports "
-                  "the same. Wait after the import, or only take what has arrived, with timeout=0");
+                  "there imports the same. Wait after the import, or only take what has arrived, with timeout=0");
   return -1;
 }
 
 }  // namespace
 
 int receive_message(std::span<const Tag> tags, double timeout, Received* received) try {
-  const bool waits = timeout > 0;
-  const double deadline = monotonic_now() + timeout;
-  std::optional<int> done = receive_once(tags, deadline, false, received);
-  if (waits && done != 1) {
+  std::optional<int> done = receive_once(tags, 0, false, received);  // mostly there is one: no clock is read for it
+  if (timeout > 0 && done != 1) {
+    const double deadline = monotonic_now() + timeout;
     if (refuse_while_carrying(WHAT) < 0 || refuse_on_worker() < 0) return -1;
     do done = receive_once(tags, deadline, true, received);
     while (!done);

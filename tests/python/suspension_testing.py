@@ -6,12 +6,16 @@ Behaviors use this module too, so nothing here depends on pytest.
 from __future__ import annotations
 
 import contextvars
+import sys
 import threading
 import time
 from typing import Any
 
 from boc_testing import DEADLINE
 from bocpy import quiesce, receive
+
+#: Where each behavior that waits needs a thread, there should not be thousands of them.
+MANY = 10_000 if sys.version_info >= (3, 12) else 200
 
 VARIABLE: contextvars.ContextVar[str] = contextvars.ContextVar("VARIABLE", default="none")
 LOCAL = threading.local()

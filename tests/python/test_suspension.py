@@ -27,10 +27,7 @@ from bocpy import (
     when,
     whencall,
 )
-from suspension_testing import listen, quiesce_all_waiting
-
-#: Where each behavior that waits needs a thread, there should not be thousands of them.
-MANY = 10_000 if sys.version_info >= (3, 12) else 200
+from suspension_testing import MANY, listen, quiesce_all_waiting
 
 pytestmark = pytest.mark.usefixtures("no_messages")
 

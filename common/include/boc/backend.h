@@ -49,7 +49,7 @@ class Backend {
   virtual size_t fiber_stack() const noexcept { return 0; }
   // On the thread on which it will run. False: no memory.
   virtual bool make_strand(Worker&, Strand&) noexcept { return true; }
-  // It gives the worker away, or ends; it begins, or goes on. What else the worker's loop does lies in between.
+  // Each on the strand's own stack: it gives the worker away; it begins or goes on; it ends, and nothing follows.
   virtual void leave_strand(Worker&, Strand&) noexcept {}
   virtual void enter_strand(Worker&, Strand&) noexcept {}
   virtual void end_strand(Worker&, Strand&) noexcept {}

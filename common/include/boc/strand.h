@@ -45,7 +45,8 @@ class Strand {
   bool is_fiber() const noexcept { return fiber_; }
   Fiber& fiber() noexcept { return stack_; }
 
-  // By its own code, in a behavior: from now on it may be resumed, and Worker::suspend() or end_wait() must follow.
+  // By its own code, in a behavior: from now on it may be resumed, and one of suspend(), block() and
+  // end_wait() of its Strands must follow.
   // `blocks`: the thread will wait, not the strand.
   void begin_wait(bool blocks) noexcept {
     blocks_ = blocks;
