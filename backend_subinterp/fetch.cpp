@@ -56,11 +56,13 @@ bool ask(Station& there, Fetch& request) noexcept {
 
 bool fetch(MovingPayload& payload, bool keep, FetchCounters& counters) noexcept {
   Station& there = *payload.home->station;
-  if (there.ended() || payload.home->main()) return false;
+  if (there.ended() || payload.pinned) return false;
+  // Nothing stays in main but what a look has left there (binding/window.h), or what is known not to be encodable.
+  if (payload.home->main() && payload.look().uncarriable) return false;
   Station* mine = home().station;
   // The one who is asked may ask for something of ours in turn: serve that first, and then be open to visits.
   if (mine->has_errands()) mine->run_errands();
-  Fetch request{&payload, keep, {}};
+  Fetch request{&payload, keep, update_waits_for_thread, {}};
   const bool worker = context().worker != nullptr;
   if (worker) mine->set_open(true);
   PyThreadState* state = PyEval_SaveThread();
@@ -72,12 +74,12 @@ bool fetch(MovingPayload& payload, bool keep, FetchCounters& counters) noexcept 
   }
   PyEval_RestoreThread(state);
   if (worker) mine->set_open(false);
-  Encoded* encoded = payload.encoded();
-  if (!encoded) {
+  const MovingPayload::Look found = payload.look();  // of readers there may be others, who change the state just now
+  if (!found.encoded) {
     counters.failed.add();
     return false;
   }
-  counters.bytes.add(encoded->weight());
+  counters.bytes.add(found.weight);
   return true;
 }
 

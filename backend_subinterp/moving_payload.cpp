@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include "context.h"
 #include "movable.h"
@@ -46,23 +47,40 @@ void note_reason(MovingPayload& payload) noexcept {
   Py_XDECREF(error);
 }
 
-// keep: the value stays resident beside it.
+// keep: the value stays resident beside it. Otherwise it is the caller's.
 void add_encoded(MovingPayload& payload, Encoded* stolen, bool keep) noexcept {
   const auto weight = static_cast<uint32_t>(std::min<size_t>(stolen->weight(), UINT32_MAX));
   Encoded* twin = nullptr;
   {
+    [[maybe_unused]] auto value_guard = payload.lock_value();
     std::lock_guard guard(payload.lock);
     if (!keep) {
       payload.home->station->unlist_resident(payload);
       payload.value = nullptr;
     }
-    twin = payload.at.encoded;  // of another reader, who was quicker
-    payload.at.encoded = stolen;
+    twin = std::exchange(payload.at.encoded, stolen);  // of another reader, who was quicker
     payload.uncarriable = false;
     payload.weight = weight;
   }
   if (twin) twin->unref();
 }
+
+// While it lives, nobody else takes the value for one that stays.
+class Leaving {
+ public:
+  Leaving(MovingPayload& payload, bool leaves) noexcept : payload_(payload) { set(leaves); }
+  Leaving(const Leaving&) = delete;
+  Leaving& operator=(const Leaving&) = delete;
+  ~Leaving() { set(false); }
+
+ private:
+  void set(bool leaves) noexcept {
+    [[maybe_unused]] auto guard = payload_.lock_value();
+    payload_.leaving = leaves;
+  }
+
+  MovingPayload& payload_;
+};
 
 // What weighs more is encoded when it is asked for: whoever sends a behavior has others to send.
 constexpr uint32_t QUICK = 64 * 1024;
@@ -143,13 +161,15 @@ uint32_t weigh(PyObject* value) noexcept {
 bool encode_resident(MovingPayload& payload, bool keep) noexcept {
   PyObject* value = payload.value;
   Carrying carrying;
-  Encoded* encoded = keep ? encode(value) : encode_stolen(value);
+  Leaving leaving(payload, !keep);
+  PyObject* left = nullptr;
+  Encoded* encoded = keep ? encode(value) : encode_stolen(value, &left);
   if (!encoded) {
     note_reason(payload);
     return false;
   }
-  // encode_stolen() has let go of the object; it was the payload's reference.
   add_encoded(payload, encoded, keep);
+  Py_XDECREF(left);  // its destructors may look at the cown
   return true;
 }
 
@@ -157,8 +177,9 @@ bool encode_ahead(MovingPayload& payload, bool keep) noexcept {
   PyObject* value = payload.value;
   const bool moves = !keep && (is_matrix(value) || movable(value));
   if (!moves && payload.look().weight > QUICK) return false;
+  PyObject* left = nullptr;
   Encoded* encoded =
-      moves ? encode_stolen(value) : encode_shortly(value, keep ? Transfer::copy : Transfer::move, QUICK);
+      moves ? encode_stolen(value, &left) : encode_shortly(value, keep ? Transfer::copy : Transfer::move, QUICK);
   if (!encoded) {
     if (moves) PyErr_Clear();  // encode_shortly() leaves errors as they were, perhaps one that is on its way
     return false;
@@ -166,6 +187,7 @@ bool encode_ahead(MovingPayload& payload, bool keep) noexcept {
   add_encoded(payload, encoded, keep);
   // Not at once: a set may have a weak reference with a callback.
   if (!keep && !moves) home().station->drop_later(value);
+  Py_XDECREF(left);  // bytes or a matrix, which run nothing
   return true;
 }
 

@@ -24,9 +24,12 @@ struct ReaderCopy {
 //
 // Invariants
 //   M1  Exactly one of in_line, value, encoded, or value and encoded together, is set; what several of them say is the
-//       same value. None of them: it was lost with its interpreter. The holder who writes keeps one of them and drops the others, copies too, before it changes any.
+//       same value. None of them: it was lost with its interpreter. The holder who writes keeps one of them and drops
+//       the others, copies too, before it changes any.
 //   M2  The state is changed by the holder alone: by a writer anyhow, by readers (who add `encoded` and copies) under
-//       `lock`. Python code never runs, and nothing is waited for, under the lock.
+//       `lock`. Python code never runs, and nothing is waited for, under the lock. In the window after wait() other
+//       threads of main look (peek()): a change there is one step for them, by the GIL or else by lock_value(), and what
+//       is `leaving` is none of theirs.
 //   M3  An object is dropped in its own home only: by its thread, or through the station's drop list.
 struct MovingPayload final : Payload, Pooled {
   MovingPayload() noexcept : Payload(nullptr, nullptr, 0) {}
@@ -46,7 +49,7 @@ struct MovingPayload final : Payload, Pooled {
   SpinLock lock;
   bool in_line = true;
   bool uncarriable = false;  // an attempt to encode it has failed; it stays where it is
-  bool in_window = false;    // listed for the end of the window after wait()
+  bool leaving = false;      // being encoded, to be dropped: not for those who do not hold the cown
 
   Encoded* encoded() const noexcept { return in_line ? nullptr : at.encoded; }
   // What readers may be changing meanwhile, for who only looks.
@@ -65,13 +68,21 @@ inline MovingPayload& moving(Payload& payload) noexcept {
   return static_cast<MovingPayload&>(payload);
 }
 
-// The changes of state. The caller holds the cown, is attached, and has dropped the old state (clear_state).
+// The changes of state. The caller holds the cown, is attached, and has dropped the old state (replace_state).
 void become_inline(MovingPayload& payload, const Atom& atom) noexcept;
 void become_resident(MovingPayload& payload, PyObject* stolen) noexcept;  // in the caller's home
 void become_encoded(MovingPayload& payload, Encoded* stolen) noexcept;
 // Lets go of everything. An object of the caller's home is handed to the caller (null if there is none), others to
 // their homes' drop lists.
 PyObject* clear_state(MovingPayload& payload) noexcept;
+// The same, and then become() as one step. Runs no Python code.
+template <class Become>
+PyObject* replace_state(MovingPayload& payload, const Become& become) noexcept {
+  [[maybe_unused]] auto guard = payload.lock_value();
+  PyObject* mine = clear_state(payload);
+  become();
+  return mine;
+}
 // A writer in the home where it is resident: the encoded form and the readers' copies are out of date from now on.
 void forget_copies(MovingPayload& payload) noexcept;
 // The weight of what is pickled: never quick, and perhaps impossible.

@@ -54,24 +54,23 @@ class PostedBytes final : public Posted {
 int install(MovingPayload& p, PyObject* stolen, bool stays, PyObject** old) {
   Atom atom;
   if (to_atom(stolen, atom)) {
+    *old = replace_state(p, [&] { become_inline(p, atom); });
     Py_DECREF(stolen);
-    *old = clear_state(p);
-    become_inline(p, atom);
     return 0;
   }
   if (stays) {
-    *old = clear_state(p);
-    become_resident(p, stolen);
+    *old = replace_state(p, [&] { become_resident(p, stolen); });
     return 0;
   }
-  Encoded* encoded = encode_stolen(stolen);
+  PyObject* left;
+  Encoded* encoded = encode_stolen(stolen, &left);
   if (!encoded) {
     refuse_value(stolen);
     Py_DECREF(stolen);
     return -1;
   }
-  *old = clear_state(p);
-  become_encoded(p, encoded);
+  *old = replace_state(p, [&] { become_encoded(p, encoded); });
+  Py_XDECREF(left);
   return 0;
 }
 
@@ -146,8 +145,7 @@ int SubinterpBackend::put(Payload& payload, PyObject* stolen, PyObject** old) {
   return install(moving(payload), stolen, context().current != nullptr, old);
 }
 
-// alone: the caller holds it to write; in the window after wait() several threads may look at once.
-PyObject* SubinterpBackend::take_over(Payload& payload, bool alone) {
+PyObject* SubinterpBackend::take_over(Payload& payload) {
   MovingPayload& p = moving(payload);
   if (encode_elsewhere(p, false) < 0) return nullptr;
   EncodedRef encoded = encoded_of(p);
@@ -156,7 +154,7 @@ PyObject* SubinterpBackend::take_over(Payload& payload, bool alone) {
     return nullptr;
   }
   PyObject* value;
-  if (alone && !p.value) {
+  if (!p.value) {
     // The payload's own reference goes, so that large buffers can move.
     std::exchange(p.at.encoded, nullptr)->unref();
     value = take(encoded);
@@ -168,13 +166,8 @@ PyObject* SubinterpBackend::take_over(Payload& payload, bool alone) {
     refuse_rebuilding("the value of this cown");
     return nullptr;
   }
-  if (p.resident_here()) {  // another thread of the window was quicker
-    Py_DECREF(value);
-    return Py_NewRef(p.value);
-  }
-  Py_XDECREF(clear_state(p));
-  become_resident(p, value);
-  return Py_NewRef(value);
+  Py_XDECREF(replace_state(p, [&] { become_resident(p, Py_NewRef(value)); }));
+  return value;
 }
 
 PyObject* SubinterpBackend::read_copy(Payload& payload) {
@@ -215,41 +208,18 @@ PyObject* SubinterpBackend::bring(Payload& payload, bool writes) {
     raise_lost();
     return nullptr;
   }
-  return writes ? take_over(p, context().current || context().find(&p)) : read_copy(p);
+  return writes ? take_over(p) : read_copy(p);
 }
 
 PyObject* SubinterpBackend::peek(Payload& payload) {
   MovingPayload& p = moving(payload);
-  if (p.in_line || p.resident_here()) return value_of(p, true);
-  // One thread at a time brings values here. Recursive: making a value again may be the user's code.
-  PyThreadState* state = PyEval_SaveThread();
-  std::lock_guard turn(window_turn_);
-  PyEval_RestoreThread(state);
-  PyObject* value = value_of(p, true);
-  if (!value || p.in_line) return value;
-  std::lock_guard guard(window_mutex_);
-  if (p.in_window || !p.value) return value;
-  p.in_window = true;
-  p.ref();
-  window_.push_back(&p);
-  return value;
-}
-
-void SubinterpBackend::end_window() noexcept {
-  std::vector<Payload*> touched;
+  Atom atom;
   {
-    std::lock_guard guard(window_mutex_);
-    touched.swap(window_);
+    [[maybe_unused]] auto guard = p.lock_value();
+    if (!p.in_line) return p.resident_here() && !p.leaving ? Py_NewRef(p.value) : nullptr;
+    atom = p.atom;
   }
-  PyObject* raised = take_exception();
-  for (Payload* payload : touched) {
-    MovingPayload& p = moving(*payload);
-    p.in_window = false;
-    if (p.resident_here() && p.idle()) encode_resident(p, false);
-    PyErr_Clear();
-    if (p.unref()) drop(&p);
-  }
-  raise_exception(raised);
+  return atom.kind == Atom::kNothing ? nullptr : from_atom(atom);
 }
 
 int SubinterpBackend::end_hold(Payload& payload) {

@@ -102,7 +102,9 @@ void Station::serve_mail() noexcept {
       fetch = mail_.front();
       mail_.erase(mail_.begin());
     }
+    const bool before = std::exchange(update_waits_for_thread, update_waits_for_thread || fetch->for_update);
     if (fetch->payload->value && fetch->payload->home == &home_) encode_resident(*fetch->payload, fetch->keep);
+    update_waits_for_thread = before;
     PyErr_Clear();
     fetch->parker.unpark();
   }

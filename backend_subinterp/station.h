@@ -21,7 +21,8 @@ struct CodeInfo;
 struct Fetch {
   MovingPayload* payload;
   bool keep;
-  Parker parker;  // permitted when it is done
+  bool for_update;  // update_waits_for_thread of the asking thread
+  Parker parker;    // permitted when it is done
 };
 
 // A function made from a recipe, for the home's own use.

@@ -70,7 +70,6 @@ class SubinterpBackend final : public PyBackend {
   bool owns(Payload& payload, PyObject* value) noexcept override;
   void name_cancelled(Payload& payload, PyObject* error, Mutex& lock) noexcept override;
   int end_hold(Payload& payload) override;
-  void end_window() noexcept override;
 
   int prepare_start() override;
   int set_initializer(PyObject* callable) override;
@@ -93,17 +92,13 @@ class SubinterpBackend final : public PyBackend {
  private:
   void initialize();
   PyObject* read_copy(Payload& payload);
-  PyObject* take_over(Payload& payload, bool alone);
+  PyObject* take_over(Payload& payload);
 
   // What workers' interpreters are set up with.
   std::mutex snapshot_mutex_;
   std::vector<std::string> path_;
   std::string snapshot_;
   EncodedRef initializer_;
-
-  std::recursive_mutex window_turn_;
-  std::mutex window_mutex_;
-  std::vector<Payload*> window_;  // references: values that main has looked at since wait()
 };
 
 }  // namespace boc::py

@@ -6,6 +6,7 @@
 namespace boc::py {
 
 constinit thread_local Context* context_of_thread = nullptr;
+constinit thread_local bool update_waits_for_thread = false;
 
 Context& make_context() noexcept {
   static thread_local Context mine;

@@ -68,6 +68,9 @@ std::vector<LeftBehind> take_left_behind() noexcept;
 void left_behind_after_fork() noexcept;
 
 extern constinit thread_local Context* context_of_thread BOC_FAST_TLS;
+// Whether a notice_update() waits for this thread: it has the turn, in whatever interpreter it is just now, or it carries
+// a value for a thread that has. Another update could wait for that one then.
+extern constinit thread_local bool update_waits_for_thread;
 Context& make_context() noexcept;
 
 // The calling thread's.

@@ -60,7 +60,8 @@ class PyBackend : public Backend {
   // Replaces the value; -1 with an error, and the old value stays. Steals either way. *old gets an old value that is
   // to be dropped here (it may run destructors), or null.
   virtual int put(Payload& payload, PyObject* stolen, PyObject** old) = 0;
-  // For who does not hold the cown, in the window after wait(): a new reference, or null with an error.
+  // For who does not hold the cown, in the window after wait(): a new reference, or null without an error (or with
+  // MemoryError): only who holds it can bring the value here.
   virtual PyObject* peek(Payload& payload) = 0;
   // A copy of the caller's own, as a reader; null with an error.
   virtual PyObject* copy_out(Payload& payload) = 0;
@@ -73,8 +74,6 @@ class PyBackend : public Backend {
   virtual void name_cancelled(Payload& payload, PyObject* error, Mutex& lock) noexcept = 0;
   // A thread outside the workers is about to let go of what it held to write. -1 with TransferError: it stays here.
   virtual int end_hold(Payload&) { return 0; }
-  // The window after wait() ends. Leaves no error.
-  virtual void end_window() noexcept {}
 
   // --- The life of the runtime, in the main interpreter ---
 

@@ -13,6 +13,7 @@
 #include "site.h"
 #include "turns.h"
 #include "watched.h"
+#include "window.h"
 
 namespace boc::py {
 
@@ -98,7 +99,7 @@ PyObject* cown_get_value(PyObject* self, void*) {
   const Access access = access_to(payload);
   if (access == Access::NONE) return nullptr;
   if (payload->failed.load(relaxed)) runtime().failures().look(*payload);
-  return access == Access::WINDOW ? backend().peek(*payload) : value_of(*payload, access == Access::WRITE);
+  return access == Access::WINDOW ? look_in_window(*payload) : value_of(*payload, access == Access::WRITE);
 }
 
 // The right to write, for as long as it lives: the caller's hold, or one of its own in the window after wait().
@@ -111,7 +112,7 @@ class Writing {
                       "the cown is held by read(): others may be reading it now, so its value cannot be replaced. "
                       "Schedule a behavior on the cown itself");
     } else if (access == Access::WINDOW) {
-      turn_ = take_in_window(payload);
+      turn_ = take_in_window(payload, "an assignment");
       allowed_ = turn_ != nullptr;
     } else {
       allowed_ = access == Access::WRITE;

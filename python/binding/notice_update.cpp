@@ -35,8 +35,7 @@ struct Turns {
   }
 };
 
-Turns* the_turns = new Turns;        // never destroyed: threads may still end after static destruction
-thread_local bool has_turn = false;  // in whatever context: a thread that visits another interpreter has one more
+Turns* the_turns = new Turns;  // never destroyed: threads may still end after static destruction
 
 // The turn for a key (NU1), and what NU2 says of the thread that has it.
 class UpdateTurn {
@@ -47,7 +46,7 @@ class UpdateTurn {
   ~UpdateTurn() {
     if (queued_) leave();
     if (!mine_) return;
-    has_turn = false;
+    update_waits_for_thread = false;
     context().update = nullptr;
     --context().carrying;
   }
@@ -67,7 +66,7 @@ class UpdateTurn {
       waits = outer;
       if (looked < 0) return -1;
     }
-    mine_ = has_turn = true;
+    mine_ = update_waits_for_thread = true;
     context().update = &update_;
     ++context().carrying;
     return 0;
@@ -137,7 +136,7 @@ int put_off(NoticeUpdate& outer, const NoticeKey& key, PyObject* function, PyObj
 
 int update_notice(const NoticeKey& key, PyObject* function, PyObject* fallback) {
   if (context().update) return put_off(*context().update, key, function, fallback);
-  if (has_turn) {
+  if (update_waits_for_thread) {
     // The function is of another interpreter than those that could be put off.
     PyErr_SetString(PyExc_RuntimeError,
                     "notice_update() while a value is carried for the function of another notice_update() (from its "

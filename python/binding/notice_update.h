@@ -11,7 +11,8 @@ namespace boc::py {
 //   NU1  One thread at a time runs a function for a key, with the turn for that key; a thread has one turn at most, so
 //        nobody waits for somebody who waits. Nothing else of the noticeboard waits for turns.
 //   NU2  From the turn's begin to its end whatever runs in the thread (the function, destructors, what copying calls)
-//        cannot wait for behaviors or cowns, and updates are put off until the turn has ended.
+//        cannot wait for behaviors or cowns, and updates are put off until the turn has ended. What carries a value for it
+//        in another interpreter, on this thread or on that one's, may not update at all (update_waits_for_thread).
 int update_notice(const NoticeKey& key, PyObject* function, PyObject* fallback);
 
 // The turns of the parent's threads are not here.

@@ -15,6 +15,7 @@
 #include "scope_object.h"
 #include "site.h"
 #include "waiting_behaviors.h"
+#include "window.h"
 
 namespace boc::py {
 namespace {
@@ -395,6 +396,7 @@ PyObject* py_after_fork(PyObject*, PyObject* in_child) {
   notices_after_fork();
   messages_after_fork();
   waiting_behaviors_after_fork();
+  window_after_fork();
   make_runtime(sub_interpreters_chosen());  // the old runtime is left alone for ever: nothing of it can be trusted
   Py_RETURN_NONE;
 }

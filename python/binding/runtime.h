@@ -10,6 +10,8 @@
 
 namespace boc::py {
 
+void settle_window() noexcept;  // window.h
+
 class Runtime {
  public:
   explicit Runtime(PyBackend& backend) : backend_(backend), scheduler_(backend), pump_(scheduler_) {}
@@ -35,7 +37,7 @@ class Runtime {
   void open_window() noexcept { open_.store(true, release); }
   // Cheap if it is closed. Runs Python code otherwise; leaves no error.
   void close_window() noexcept {
-    if (open_.load(relaxed) && open_.exchange(false, acq_rel)) backend_.end_window();
+    if (open_.load(relaxed) && open_.exchange(false, acq_rel)) settle_window();
   }
 
   // The interpreter ends: from now on only behaviors and the calling thread may schedule.

@@ -86,8 +86,8 @@ int await_turn(Turn& turn, double timeout, const char* what) {
   return -1;
 }
 
-// Waits in the queues until the thread holds the cowns. Null with an error.
-Turn* take_turn(std::span<const Claim> cowns, double timeout, const char* what) {
+// As the one for a single cown does.
+Turn* take_turns(std::span<const Claim> cowns, double timeout, const char* what) {
   Turn* turn = make_turn(cowns);
   if (!turn) return nullptr;
   runtime().scheduler().schedule(nullptr, *turn);
@@ -104,18 +104,11 @@ void keep(Turn& turn) {
 
 // This thread holds other cowns already: only what is free can be added without risking a deadlock.
 int hold_free(const Claim& claim) {
-  Turn* turn = make_turn({&claim, 1});
-  if (!turn) return -1;
-  Scheduler& scheduler = runtime().scheduler();
-  if (scheduler.try_schedule(nullptr, *turn)) {
-    if (turn->turn.ready()) {
-      keep(*turn);
-      return 0;
-    }
-    abandon(*turn);
-  } else {
-    scheduler.discard(*turn);
+  if (Turn* turn = try_turn(claim)) {
+    keep(*turn);
+    return 0;
   }
+  if (PyErr_Occurred()) return -1;
   PyErr_SetString(PyExc_RuntimeError,
                   "this thread holds another cown, and this one is not free: waiting for it now could deadlock. Take "
                   "several cowns at once with `with hold(a, b):`");
@@ -123,6 +116,23 @@ int hold_free(const Claim& claim) {
 }
 
 }  // namespace
+
+Turn* take_turn(const Claim& cown, double timeout, const char* what) {
+  return take_turns({&cown, 1}, timeout, what);
+}
+
+Turn* try_turn(const Claim& cown) {
+  Turn* turn = make_turn({&cown, 1});
+  if (!turn) return nullptr;
+  Scheduler& scheduler = runtime().scheduler();
+  if (!scheduler.try_schedule(nullptr, *turn)) {
+    scheduler.discard(*turn);
+    return nullptr;
+  }
+  if (turn->turn.ready()) return turn;
+  abandon(*turn);
+  return nullptr;
+}
 
 int check_usable(Payload* payload, const char* what) {
   end_left_behind();
@@ -154,7 +164,7 @@ int hold_all(std::span<const Claim> cowns, double timeout, const char* what) {
   auto& held = context().held;
   if (held.empty()) {
     if (cowns.empty()) return 0;
-    Turn* turn = take_turn(cowns, timeout, what);
+    Turn* turn = take_turns(cowns, timeout, what);
     if (!turn) return -1;
     keep(*turn);
     return 0;
@@ -178,21 +188,6 @@ int hold_all(std::span<const Claim> cowns, double timeout, const char* what) {
     return -1;
   }
   return 0;
-}
-
-Turn* take_in_window(Payload* payload) {
-  constexpr double PATIENCE = 1.0;  // seconds: others in the window have it for an instant
-  const Claim claim{payload, false};
-  if (Turn* turn = take_turn({&claim, 1}, PATIENCE, "an assignment")) {
-    if (runtime().open_access()) return turn;
-    runtime().scheduler().finish(nullptr, *turn);
-  } else if (!PyErr_ExceptionMatches(PyExc_TimeoutError)) {
-    return nullptr;
-  }
-  PyErr_SetString(PyExc_RuntimeError,
-                  "another thread or a behavior holds the cown: take a turn with `with cown:`, or schedule a behavior "
-                  "on it");
-  return nullptr;
 }
 
 PyObject* cown_acquire(PyObject* self, PyObject* args, PyObject* kwargs) {
@@ -270,8 +265,7 @@ PyObject* cown_result(PyObject* self, PyObject* args, PyObject* kwargs) {
     }
     return result_of(payload, take);
   }
-  Claim claim{payload, !take};
-  Turn* turn = take_turn({&claim, 1}, seconds, "result()");
+  Turn* turn = take_turn({payload, !take}, seconds, "result()");
   if (!turn) return nullptr;
   PyObject* result = result_of(payload, take);
   PyObject* raised = result ? nullptr : take_exception();
@@ -292,21 +286,14 @@ PyObject* unwrap_cown(Payload* payload) {
   } else if (Held* held = c.find(payload)) {
     if (!held->reads) return take_value(payload);
   } else if (!payload->batch.load(relaxed)) {
-    Claim claim{payload, false};
-    Turn* turn = make_turn({&claim, 1});
-    if (!turn) return nullptr;
-    Scheduler& scheduler = runtime().scheduler();
-    if (!scheduler.try_schedule(nullptr, *turn)) {
-      scheduler.discard(*turn);
-    } else if (!turn->turn.ready()) {
-      abandon(*turn);
-    } else {
+    if (Turn* turn = try_turn({payload, false})) {
       PyObject* value = take_value(payload);
       PyObject* raised = value ? nullptr : take_exception();
-      scheduler.finish(nullptr, *turn);
+      runtime().scheduler().finish(nullptr, *turn);
       if (raised) raise_exception(raised);
       return value;
     }
+    if (PyErr_Occurred()) return nullptr;
   }
   PyErr_SetString(PyExc_RuntimeError,
                   "unwrap() while a behavior on this cown is still in flight (or another holds it): use result() or "

@@ -24,9 +24,10 @@ struct Claim {
 int check_usable(Payload* payload, const char* what);
 // Holds all of them, or none. 0, or -1 with an error.
 int hold_all(std::span<const Claim> cowns, double timeout, const char* what);
-// Holds a cown that nobody else does, in the window after wait(): to be given back with Scheduler::finish(). Null with
-// an error.
-Turn* take_in_window(Payload* payload);
+// Waits in the cown's queue until the thread holds it: to be given back with Scheduler::finish(). Null with an error.
+Turn* take_turn(const Claim& cown, double timeout, const char* what);
+// The same without waiting: null, without an error (or with MemoryError), if the cown is not free.
+Turn* try_turn(const Claim& cown);
 // Gives back one acquisition of a held cown. -1 with TransferError: it is given back, but workers will not get its value.
 int give_back(Held& held) noexcept;
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import warnings
 
 from . import _bocpy
@@ -99,9 +100,21 @@ def backend() -> str:
     return BACKEND
 
 
+def gil_is_on_to_stay() -> bool:
+    """Whether an extension has switched the lock on for good.
+
+    Each import of one does so for its own time, in whatever thread: that passes.
+    """
+    for _ in range(20):
+        if not sys._is_gil_enabled():  # type: ignore[attr-defined,unused-ignore]
+            return False
+        time.sleep(0.005)
+    return True
+
+
 def warn_if_gil_came_back() -> None:
     """Say so if this is a free-threaded build whose lock an extension has switched on again."""
-    if _bocpy.FREE_THREADED_BUILD and sys._is_gil_enabled():  # type: ignore[attr-defined,unused-ignore]
+    if _bocpy.FREE_THREADED_BUILD and gil_is_on_to_stay():
         warnings.warn(  # type: ignore[call-overload,unused-ignore]
             "an extension module has switched the GIL on again: behaviors stay correct but do not run in parallel. "
             "Find it with `python -X gil=0 -W error`, or set PYTHON_GIL=0",

@@ -89,7 +89,7 @@ class Encoded {
  private:
   friend class EncodedBuilder;
   friend class Decoder;
-  friend Encoded* encode_stolen(PyObject* value);
+  friend Encoded* encode_stolen(PyObject* value, PyObject** left);
   Encoded() = default;
   ~Encoded() = default;
   void destroy() noexcept;

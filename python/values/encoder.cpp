@@ -59,7 +59,8 @@ Encoded* encode_shortly(PyObject* value, Transfer kind, Py_ssize_t most) noexcep
   return made;
 }
 
-Encoded* encode_stolen(PyObject* value) {
+Encoded* encode_stolen(PyObject* value, PyObject** left) {
+  *left = nullptr;
   bool bytes = movable(value);
   if (bytes || (PyByteArray_CheckExact(value) && PyByteArray_GET_SIZE(value) >= kMovableSize)) {
     // Everything that can fail comes before the value changes hands.
@@ -78,13 +79,13 @@ Encoded* encode_stolen(PyObject* value) {
     size_t size = size_t(PyByteArray_GET_SIZE(value));
     if (char* memory = bytearray_release(value)) {
       buffer = {memory, size, Buffer::Kind::block, false};
-      Py_DECREF(value);
+      *left = value;
       return made.release();
     }
   }
   const TransferKind kind(Transfer::move);
   Encoded* made = encode_anyhow(value);
-  if (made) Py_DECREF(value);
+  if (made) *left = value;
   return made;
 }
 

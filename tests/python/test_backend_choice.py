@@ -7,6 +7,7 @@ import sys
 import bocpy
 import pytest
 from boc_testing import FREE_THREADED, run_python
+from bocpy._config import gil_is_on_to_stay
 
 PROGRAM = """
 import sys
@@ -86,3 +87,12 @@ def test_a_gil_that_was_switched_on_gives_a_warning() -> None:
     assert done.returncode == 0
     assert done.stdout.split() == ["threads", "ran", "True"]
     assert done.stderr.count("RuntimeWarning") == 1 and "GIL" in done.stderr
+
+
+def test_a_gil_that_is_on_for_the_time_of_an_import_gives_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Free-threaded builds switch it on while an extension is imported, in whatever thread."""
+    looks = iter([True, True, False])
+    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: next(looks), raising=False)
+    assert not gil_is_on_to_stay()
+    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: True, raising=False)
+    assert gil_is_on_to_stay()

@@ -24,6 +24,7 @@ from bocpy import (
     noticeboard,
     quiesce,
     scope,
+    start,
     wait,
     when,
 )
@@ -421,15 +422,17 @@ def test_scheduling_in_the_function() -> None:
 
 def test_others_get_their_turn() -> None:
     """One that updates again and again does not keep the others from it."""
-    stop = threading.Event()
+    begun, stop = threading.Event(), threading.Event()
 
     def hog():
         while not stop.is_set():
             notice_update("k", lambda value: (time.sleep(0.001), value + 1)[1], default=0)
+            begun.set()
 
     thread = threading.Thread(target=hog)
     thread.start()
     try:
+        assert begun.wait(DEADLINE)
         for _ in range(5):
             notice_update("k", lambda value: value, default=0)
     finally:
@@ -460,3 +463,34 @@ def test_an_update_by_a_value_that_the_function_fetches() -> None:
     with pytest.raises(TransferError, match="could wait for that one"):
         notice_update("k", lambda value: cown.value, default=0)
     assert notice_read("k") == 5
+
+
+@pytest.mark.backend("subinterp", reason="a value is carried here when the function looks at it")
+def test_an_update_by_a_value_that_a_busy_worker_hands_over() -> None:
+    """It would wait for the turn of a thread that waits for this worker."""
+    start(1)
+    cown, other, stop = Cown(None), Cown(0), threading.Event()
+
+    def fill(cown):
+        cown.value = UpdatesAsItGoes()
+
+    def keep_busy():
+        while not stop.is_set():
+            with scope():
+                for _ in range(100):
+                    when(other)(lambda other: sum(range(500)))
+
+    thread = threading.Thread(target=keep_busy)
+    thread.start()
+    try:
+        for _ in range(50):
+            when(cown)(fill)
+            notice_write("k", 5)
+            cown.acquire()
+            outcome = caught(notice_update, "k", lambda value: cown.value, default=0)
+            cown.release()
+            assert outcome[0] == "TransferError" and "could wait for that one" in outcome[1], outcome
+            assert notice_read("k") == 5
+    finally:
+        stop.set()
+        thread.join()

@@ -171,3 +171,35 @@ def test_trees_of_behaviors(two_workers: None) -> None:
         whencall(grow, [cowns[0], cowns[1]], [9, 1])
     values = [cown.result() for cown in cowns]
     assert sum(value[0] for value in values) == 1023 == sum(len(value) - 1 for value in values)
+
+
+def test_neighbors_read_one_another() -> None:
+    """Readers in several interpreters ask for one value at the same moment, and keep on asking.
+
+    Cowns in a ring: each is read by those around it, and what they make of it is read by all of these again.
+    """
+    start(8)
+    size, rounds, reach = 12, 300, range(-4, 5)
+    ring = [Cown({"n": Matrix(1, 5, n), "more": Matrix(3, 5, n)}) for n in range(size)]
+    near = [[(n + d) % size for d in reach] for n in range(size)]
+
+    def look(around):
+        for _ in range(8000):
+            pass
+        total = sum(cown.value["n"].x for cown in around) % 1009
+        return {"n": Matrix(1, 5, total), "more": Matrix(3, 5, total)}
+
+    def step(cown, around):
+        total = sum(looked.value["n"].x for looked in around) % 1009
+        cown.value = {"n": Matrix(1, 5, total), "more": Matrix(3, 5, total)}
+
+    for _ in range(rounds):
+        looked = [when(read([ring[m] for m in near[n]]))(look) for n in range(size)]
+        for n in range(size):
+            when(ring[n], read([looked[m] for m in near[n]]))(step)
+
+    values = list(range(size))
+    for _ in range(rounds):
+        sums = [sum(values[m] for m in near[n]) % 1009 for n in range(size)]
+        values = [sum(sums[m] for m in near[n]) % 1009 for n in range(size)]
+    assert [cown.result(DEADLINE)["n"].x for cown in ring] == values

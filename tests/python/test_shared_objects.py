@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from boc_testing import DEADLINE, caught, run_threads
 from bocpy import Cown, batch, hold, scope, start, wait, when
+from payload_testing import MOVING
 
 
 @pytest.fixture
@@ -92,6 +93,91 @@ def test_a_value_that_another_thread_holds_is_not_replaced(open_access: None) ->
 
     run_threads(keep, other)
     assert cown.result() == "mine"
+
+
+class Slow:
+    """In the main interpreter it takes its time to be pickled, or to be made again, while it is told to."""
+
+    pickled, made = threading.Event(), threading.Event()  # it has begun
+    go_on = threading.Event()
+
+    def __init__(self, which: str) -> None:
+        self.which = which
+
+    def __reduce__(self):
+        if self.which == "pickled":
+            Slow.pickled.set()
+            Slow.go_on.wait(DEADLINE)
+        return (make_slow, (self.which,))
+
+
+def make_slow(which: str) -> Slow:
+    if which == "made":
+        Slow.made.set()
+        Slow.go_on.wait(DEADLINE)
+    return Slow(which)
+
+
+@pytest.fixture
+def slow() -> Iterator[type[Slow]]:
+    """Slow, told to take its time."""
+    for event in (Slow.pickled, Slow.made, Slow.go_on):
+        event.clear()
+    yield Slow
+    Slow.go_on.set()
+
+
+def filled_by_a_behavior(which: str) -> Cown:
+    """In the time after wait()."""
+    cown = Cown(None)
+
+    @when(cown)
+    def fill(cown):
+        Slow.go_on.set()  # of this interpreter, which need not be the main one
+        cown.value = Slow(which)
+
+    wait()
+    Slow.go_on.clear()
+    return cown
+
+
+def test_a_value_assigned_while_another_thread_looks_stays(slow: type[Slow]) -> None:
+    cown = filled_by_a_behavior("made")
+    seen = []
+
+    def look():
+        seen.append(cown.value)
+
+    def assign():
+        if MOVING:
+            assert slow.made.wait(DEADLINE)
+        threading.Timer(0.1, slow.go_on.set).start()
+        cown.value = "new"
+
+    run_threads(look, assign)
+    assert cown.value == "new"
+    assert seen == ["new"] or seen[0].which == "made"
+
+
+def test_the_window_ends_while_a_thread_copies_what_was_looked_at(slow: type[Slow]) -> None:
+    """The value is in the main interpreter, and nobody can make it ready for workers just then: they get it there."""
+    cown = filled_by_a_behavior("pickled")
+    slow.go_on.set()
+    assert cown.value.which == "pickled"
+    slow.go_on.clear()
+    slow.pickled.clear()
+    scheduled = []
+
+    def copy():
+        assert cown.result(DEADLINE).which == "pickled"
+
+    def schedule():
+        assert slow.pickled.wait(DEADLINE)
+        scheduled.append(when(cown)(lambda cown: cown.value.which))
+        slow.go_on.set()
+
+    run_threads(copy, schedule)
+    assert scheduled[0].result(DEADLINE) == "pickled"
 
 
 # scopes ---------------------------------------------------------------------------------------------------------------
