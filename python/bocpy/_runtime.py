@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import math
 import os
 import sys
@@ -287,6 +288,19 @@ def _at_exit() -> None:
     _bocpy._report_failures()
     if _interrupted_at_end:
         _end_as_interrupted()
+    elif _ended_by_interrupt():
+        _note_interrupt_again()
+
+
+def _note_interrupt_again() -> None:
+    """See to it that the program still ends by the signal, as Python's programs do that Ctrl-C has ended.
+
+    CPython notes that in a flag, which code run from a string takes down again, in whatever thread or interpreter: a
+    behavior may have, or a worker at its end. What is run by `python -m` never has the flag.
+    """
+    if getattr(sys.modules.get("__main__"), "__spec__", None) is None:
+        with contextlib.suppress(KeyboardInterrupt):
+            exec("raise KeyboardInterrupt")
 
 
 def _end_as_interrupted() -> None:

@@ -163,7 +163,7 @@ def started(
     env: dict[str, str] | None = None,
     command: str = "file",
 ) -> Iterator[Program]:
-    """Starts `source` as a program: `command` says how ("file", "-c" or "stdin")."""
+    """Starts `source` as a program: `command` says how ("file", "-c", "-m" or "stdin")."""
     source = textwrap.dedent(source).lstrip("\n")
     variables = {**os.environ, "PYTHONFAULTHANDLER": "1", "PYTHONIOENCODING": "utf-8", **(env or {})}
     if workers is not None:
@@ -171,7 +171,7 @@ def started(
     with tempfile.TemporaryDirectory(prefix="bocpy-shutdown-", ignore_cleanup_errors=True) as folder:
         file, errors = Path(folder, "program.py"), Path(folder, "stderr")
         file.write_text(source)
-        how = {"file": [str(file)], "-c": ["-c", source], "stdin": ["-"]}[command]
+        how = {"file": [str(file)], "-c": ["-c", source], "-m": ["-m", file.stem], "stdin": ["-"]}[command]
         with open(errors, "w") as stderr, open(file) as script:
             process = subprocess.Popen(
                 [sys.executable, *options, *how, *args],

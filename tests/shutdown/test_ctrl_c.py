@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from _program import INTERRUPTED, started
+from _program import INTERRUPTED, run, started
 
 WORKERS = pytest.mark.parametrize("workers", [1, 8])
 
@@ -321,6 +321,27 @@ def test_caught_and_cleaned_up(workers: int, tmp_path: Path) -> None:
         time.sleep(REACH)
         program.send()
         program.end().check(code=7, out=["waiting", "added 50"])
+
+
+@WORKERS
+@pytest.mark.parametrize("command", ["file", "-c", "-m"])
+def test_code_run_from_strings_does_not_hide_it(command: str, workers: int) -> None:
+    """CPython's note that Ctrl-C has ended the program outlasts it; programs run by -m have no such note."""
+    source = """
+        import time
+        from bocpy import Cown, when
+
+        @when(Cown(0))
+        def runs(c):
+            time.sleep(0.2)
+            exec("pass")
+            print("ran", flush=True)
+
+        time.sleep(0.1)
+        raise KeyboardInterrupt
+    """
+    ended = run(source, workers=workers, command=command)
+    ended.check(code=1 if command == "-m" else INTERRUPTED, out=["ran"], err=None)
 
 
 def test_finally_blocks_still_use_the_runtime(tmp_path: Path) -> None:

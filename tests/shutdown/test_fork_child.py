@@ -356,14 +356,17 @@ def test_child_gets_ctrl_c(workers: int) -> None:
         from bocpy import Cown, when
 
         when(Cown(0))(lambda c: None).result()
+        running, tell = os.pipe()
         pid = os.fork()
         if pid == 0:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             def again(c):
                 when(c)(again)
+            when(Cown(0))(lambda c: os.write(tell, b"x"))
             when(Cown(0))(again)
             bocpy.wait()
-        time.sleep(0.5)
+        os.read(running, 1)
+        time.sleep(0.3)
         os.kill(pid, signal.SIGINT)
         _, status = os.waitpid(pid, 0)
         print("child", os.waitstatus_to_exitcode(status) in (-2, 130))
