@@ -16,30 +16,41 @@ constexpr auto PATIENCE = std::chrono::microseconds(200);
 // How long it is waited for awake: who has just ended a behavior looks at its mail at once.
 constexpr auto LINGER = std::chrono::microseconds(20);
 
-// Detached. In the home's interpreter, with a context of its own: what runs there (a __reduce__ of the user's) belongs to
-// no behavior.
-void visit(Fetch& request) noexcept {
-  Home& there = *request.payload->home;
-  PyInterpreterState* interpreter = there.interpreter;
-  PyThreadState* state = interpreter ? new_thread_state(interpreter) : nullptr;
-  if (!state) return;
-  PyEval_AcquireThread(state);
+// Attached to the home's interpreter, with a context of its own: what runs there (a __reduce__ of the user's, destructors)
+// belongs to no behavior.
+void encode_there(Fetch& request, Home& there, PyThreadState* state) noexcept {
+  Context& mine = context();
+  Cown* dead;
   {
     InHome in_home(there);
-    Context* mine = context_of_thread;
-    {
-      Context visiting;
-      context_of_thread = &visiting;
-      // Its thread may have served it, or moved it, while this one waited for the GIL.
-      MovingPayload& payload = *request.payload;
-      if (!there.station->ended() && payload.value && !payload.at.encoded) encode_resident(payload, request.keep);
-      PyErr_Clear();
-      backend().drop_dead(visiting);
-    }
-    context_of_thread = mine;
+    Context visiting;
+    context_of_thread = &visiting;
+    // Its thread may have served it, or moved it, while this one waited for the GIL.
+    MovingPayload& payload = *request.payload;
+    if (payload.value && !payload.at.encoded) encode_resident(payload, request.keep);
+    PyErr_Clear();
+    backend().drop_dead(visiting);
+    PyThreadState_Clear(state);  // may run destructors too
+    dead = visiting.dead;
   }
-  PyThreadState_Clear(state);
-  PyThreadState_DeleteCurrent();
+  context_of_thread = &mine;
+  while (Cown* next = dead) {  // cowns that these have dropped last: the asking thread's next
+    dead = next->next_dead;
+    next->next_dead = mine.dead;
+    mine.dead = next;
+  }
+}
+
+// Detached.
+void visit(Fetch& request) noexcept {
+  Home& there = *request.payload->home;
+  if (!there.station->admit()) return;
+  if (PyThreadState* state = new_thread_state(there.interpreter)) {
+    PyEval_AcquireThread(state);
+    encode_there(request, there, state);
+    PyThreadState_DeleteCurrent();
+  }
+  there.station->leave();
 }
 
 // Detached. Asks by mail; true: somebody has done it or tried.
@@ -57,8 +68,6 @@ bool ask(Station& there, Fetch& request) noexcept {
 bool fetch(MovingPayload& payload, bool keep, FetchCounters& counters) noexcept {
   Station& there = *payload.home->station;
   if (there.ended() || payload.pinned) return false;
-  // Nothing stays in main but what a look has left there (binding/window.h), or what is known not to be encodable.
-  if (payload.home->main() && payload.look().uncarriable) return false;
   Station* mine = home().station;
   // The one who is asked may ask for something of ours in turn: serve that first, and then be open to visits.
   if (mine->has_errands()) mine->run_errands();

@@ -22,14 +22,14 @@ void drop_copies(ReaderCopy* copies) noexcept {
 }
 
 void note_reason(MovingPayload& payload) noexcept {
+  PyObject* error = take_exception();
+  if (error && !PyErr_GivenExceptionMatches(error, PyExc_Exception)) {
+    raise_exception(error);  // Ctrl-C says nothing about the value
+    return;
+  }
   {
     std::lock_guard guard(payload.lock);
     payload.uncarriable = true;
-  }
-  PyObject* error = take_exception();
-  if (error && !PyErr_GivenExceptionMatches(error, PyExc_Exception)) {
-    raise_exception(error);
-    return;
   }
   Ref text(error ? reason_of(error) : nullptr);
   const char* utf8 = text ? PyUnicode_AsUTF8(text.get()) : nullptr;
@@ -47,22 +47,26 @@ void note_reason(MovingPayload& payload) noexcept {
   Py_XDECREF(error);
 }
 
-// keep: the value stays resident beside it. Otherwise it is the caller's.
-void add_encoded(MovingPayload& payload, Encoded* stolen, bool keep) noexcept {
+// keep: the value stays resident beside it. Otherwise it is the caller's; false, and nothing is changed, if it is not the
+// payload's any more (T5).
+bool add_encoded(MovingPayload& payload, const PyObject* value, Encoded* stolen, bool keep) noexcept {
   const auto weight = static_cast<uint32_t>(std::min<size_t>(stolen->weight(), UINT32_MAX));
-  Encoded* twin = nullptr;
+  Encoded* other = nullptr;
+  bool added = true;
   {
     [[maybe_unused]] auto value_guard = payload.lock_value();
     std::lock_guard guard(payload.lock);
-    if (!keep) {
-      payload.home->station->unlist_resident(payload);
-      payload.value = nullptr;
+    if (!keep) added = payload.home->station->take_resident(payload, value) != nullptr;
+    if (added) {
+      other = std::exchange(payload.at.encoded, stolen);  // of another reader, who was quicker
+      payload.uncarriable = false;
+      payload.weight = weight;
+    } else {
+      other = stolen;
     }
-    twin = std::exchange(payload.at.encoded, stolen);  // of another reader, who was quicker
-    payload.uncarriable = false;
-    payload.weight = weight;
   }
-  if (twin) twin->unref();
+  if (other) other->unref();
+  return added;
 }
 
 // While it lives, nobody else takes the value for one that stays.
@@ -109,10 +113,8 @@ void become_encoded(MovingPayload& payload, Encoded* stolen) noexcept {
 PyObject* clear_state(MovingPayload& payload) noexcept {
   PyObject* mine = nullptr;
   if (!payload.in_line) {
-    if (PyObject* value = payload.value) {
-      Home* where = payload.home;
-      where->station->unlist_resident(payload);
-      payload.value = nullptr;
+    Home* where = payload.home;
+    if (PyObject* value = where ? where->station->take_resident(payload, nullptr) : nullptr) {
       if (where == &home()) {
         mine = value;
       } else {
@@ -129,9 +131,17 @@ PyObject* clear_state(MovingPayload& payload) noexcept {
   return mine;
 }
 
+void replace_encoded(MovingPayload& payload, Encoded* stolen) noexcept {
+  {
+    std::lock_guard guard(payload.lock);
+    std::swap(payload.at.encoded, stolen);
+  }
+  if (stolen) stolen->unref();
+}
+
 void forget_copies(MovingPayload& payload) noexcept {
   if (payload.in_line) return;
-  if (Encoded* encoded = std::exchange(payload.at.encoded, nullptr)) encoded->unref();
+  replace_encoded(payload, nullptr);
   drop_copies(std::exchange(payload.copies, nullptr));
 }
 
@@ -168,8 +178,7 @@ bool encode_resident(MovingPayload& payload, bool keep) noexcept {
     note_reason(payload);
     return false;
   }
-  add_encoded(payload, encoded, keep);
-  Py_XDECREF(left);  // its destructors may look at the cown
+  if (add_encoded(payload, value, encoded, keep)) Py_XDECREF(left);  // its destructors may look at the cown
   return true;
 }
 
@@ -184,7 +193,7 @@ bool encode_ahead(MovingPayload& payload, bool keep) noexcept {
     if (moves) PyErr_Clear();  // encode_shortly() leaves errors as they were, perhaps one that is on its way
     return false;
   }
-  add_encoded(payload, encoded, keep);
+  add_encoded(payload, value, encoded, keep);
   // Not at once: a set may have a weak reference with a callback.
   if (!keep && !moves) home().station->drop_later(value);
   Py_XDECREF(left);  // bytes or a matrix, which run nothing

@@ -26,10 +26,11 @@ struct ReaderCopy {
 //   M1  Exactly one of in_line, value, encoded, or value and encoded together, is set; what several of them say is the
 //       same value. None of them: it was lost with its interpreter. The holder who writes keeps one of them and drops
 //       the others, copies too, before it changes any.
-//   M2  The state is changed by the holder alone: by a writer anyhow, by readers (who add `encoded` and copies) under
-//       `lock`. Python code never runs, and nothing is waited for, under the lock. In the window after wait() other
-//       threads of main look (peek()): a change there is one step for them, by the GIL or else by lock_value(), and what
-//       is `leaving` is none of theirs.
+//   M2  The state is changed by the holder alone, as one step under `lock` (but for copies that a writer drops); readers add
+//       `encoded` and copies. Python code never runs, and nothing is waited for, under the lock. Others look in two
+//       cases: threads of main in the window after wait() (peek()), who are kept out by main's GIL or else by
+//       lock_value() and for whom nothing is there while it is `leaving`; and who reports a failure (stored_error()),
+//       under `lock`.
 //   M3  An object is dropped in its own home only: by its thread, or through the station's drop list.
 struct MovingPayload final : Payload, Pooled {
   MovingPayload() noexcept : Payload(nullptr, nullptr, 0) {}
@@ -49,6 +50,7 @@ struct MovingPayload final : Payload, Pooled {
   SpinLock lock;
   bool in_line = true;
   bool uncarriable = false;  // an attempt to encode it has failed; it stays where it is
+  bool listed = false;       // in its home's list of residents, and under that one's lock
   bool leaving = false;      // being encoded, to be dropped: not for those who do not hold the cown
 
   Encoded* encoded() const noexcept { return in_line ? nullptr : at.encoded; }
@@ -75,14 +77,20 @@ void become_encoded(MovingPayload& payload, Encoded* stolen) noexcept;
 // Lets go of everything. An object of the caller's home is handed to the caller (null if there is none), others to
 // their homes' drop lists.
 PyObject* clear_state(MovingPayload& payload) noexcept;
-// The same, and then become() as one step. Runs no Python code.
+// The same, and then become() as one step.
 template <class Become>
-PyObject* replace_state(MovingPayload& payload, const Become& become) noexcept {
-  [[maybe_unused]] auto guard = payload.lock_value();
+PyObject* replace_state(MovingPayload& payload, const Become& become, bool by_inline = false) noexcept {
+  EncodedRef encoded;  // dropped at the end: it may hold the last handles of other cowns
+  [[maybe_unused]] auto value_guard = payload.lock_value();
+  std::unique_lock guard(payload.lock, std::defer_lock);
+  if (!payload.in_line || !by_inline) guard.lock();  // small for small: nobody else looks further than in_line
+  if (!payload.in_line) encoded = EncodedRef(std::exchange(payload.at.encoded, nullptr));
   PyObject* mine = clear_state(payload);
   become();
   return mine;
 }
+// The encoded form alone (stolen, or null), while the payload is not in line.
+void replace_encoded(MovingPayload& payload, Encoded* stolen) noexcept;
 // A writer in the home where it is resident: the encoded form and the readers' copies are out of date from now on.
 void forget_copies(MovingPayload& payload) noexcept;
 // The weight of what is pickled: never quick, and perhaps impossible.

@@ -54,7 +54,7 @@ class PostedBytes final : public Posted {
 int install(MovingPayload& p, PyObject* stolen, bool stays, PyObject** old) {
   Atom atom;
   if (to_atom(stolen, atom)) {
-    *old = replace_state(p, [&] { become_inline(p, atom); });
+    *old = replace_state(p, [&] { become_inline(p, atom); }, true);
     Py_DECREF(stolen);
     return 0;
   }
@@ -156,9 +156,9 @@ PyObject* SubinterpBackend::take_over(Payload& payload) {
   PyObject* value;
   if (!p.value) {
     // The payload's own reference goes, so that large buffers can move.
-    std::exchange(p.at.encoded, nullptr)->unref();
+    replace_encoded(p, nullptr);
     value = take(encoded);
-    if (!value) p.at.encoded = encoded.release();
+    if (!value) replace_encoded(p, encoded.release());
   } else {
     value = decode_last(*encoded);
   }
@@ -216,10 +216,38 @@ PyObject* SubinterpBackend::peek(Payload& payload) {
   Atom atom;
   {
     [[maybe_unused]] auto guard = p.lock_value();
-    if (!p.in_line) return p.resident_here() && !p.leaving ? Py_NewRef(p.value) : nullptr;
+    // Who looks may change the value in place: its encoded form and the readers' copies would be out of date.
+    if (!p.in_line) return p.resident_here() && !p.leaving && !p.at.encoded && !p.copies ? Py_NewRef(p.value) : nullptr;
     atom = p.atom;
   }
   return atom.kind == Atom::kNothing ? nullptr : from_atom(atom);
+}
+
+PyObject* SubinterpBackend::stored_error(Payload& payload) {
+  MovingPayload& p = moving(payload);
+  EncodedRef encoded;
+  {
+    std::lock_guard guard(p.lock);
+    if (p.in_line) return nullptr;
+    if (p.resident_here()) return Py_NewRef(p.value);
+    if (p.at.encoded) {
+      p.at.encoded->ref();
+      encoded = EncodedRef(p.at.encoded);
+    }
+  }
+  if (!encoded) {
+    raise_uncarriable(p);
+    return nullptr;
+  }
+  PyObject* error = decode(*encoded);
+  if (!error) refuse_rebuilding("the error of a behavior");
+  return error;
+}
+
+PyObject* SubinterpBackend::value_to_change(Payload& payload) {
+  PyObject* value = value_of(payload, true);
+  if (value && payload.resident_here()) forget_copies(moving(payload));
+  return value;
 }
 
 int SubinterpBackend::end_hold(Payload& payload) {
@@ -292,9 +320,10 @@ void SubinterpBackend::name_cancelled(Payload& payload, PyObject* error, Mutex& 
   Py_DECREF(error);
 }
 
-void SubinterpBackend::destroy(Payload& payload) noexcept {
+bool SubinterpBackend::destroy(Payload& payload) noexcept {
   MovingPayload& p = moving(payload);
-  if (p.generation != generation) return;  // the parent process's: its threads may have been at work on all this
+  if (p.generation != generation) return true;  // the parent process's: its threads may have been at work on all this
+  if (!p.in_line && p.home && !p.home->station->may_die(p)) return false;
   if (failures().drop(p)) {
     if (p.elsewhere() && !p.encoded()) {
       Home* where = p.home;
@@ -315,6 +344,7 @@ void SubinterpBackend::destroy(Payload& payload) noexcept {
   delete &p;
   Py_XDECREF(mine);
   drop_on_main(pinned);
+  return true;
 }
 
 bool SubinterpBackend::drops_silently(const Cown& dead) noexcept {

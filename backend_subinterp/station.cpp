@@ -93,6 +93,28 @@ bool Station::withdraw(Fetch& fetch) noexcept {
   return std::erase(mail_, &fetch) != 0;
 }
 
+bool Station::admit() noexcept {
+  std::lock_guard guard(mutex_);
+  if (closed_to_visitors_) return false;
+  ++visitors_;
+  return true;
+}
+
+void Station::leave() noexcept {
+  std::lock_guard guard(mutex_);
+  if (--visitors_ == 0) visitors_left_.notify_all();
+}
+
+void Station::close_to_visitors() noexcept {
+  PyThreadState* state = PyEval_SaveThread();
+  {
+    std::unique_lock lock(mutex_);
+    closed_to_visitors_ = true;
+    visitors_left_.wait(lock, [&] { return visitors_ == 0; });
+  }
+  PyEval_RestoreThread(state);
+}
+
 void Station::serve_mail() noexcept {
   for (;;) {
     Fetch* fetch = nullptr;
@@ -194,31 +216,63 @@ void Station::list_resident(MovingPayload& payload) noexcept {
   payload.at.next = residents_;
   if (residents_) residents_->at.previous = &payload;
   residents_ = &payload;
+  payload.listed = true;
 }
 
 void Station::unlist_resident(MovingPayload& payload) noexcept {
   std::lock_guard guard(residents_lock_);
+  unlist(payload);
+}
+
+PyObject* Station::take_resident(MovingPayload& payload, const PyObject* expected) noexcept {
+  std::lock_guard guard(residents_lock_);
+  if (!payload.value || (expected && payload.value != expected)) return nullptr;
+  unlist(payload);
+  return std::exchange(payload.value, nullptr);
+}
+
+bool Station::may_die(MovingPayload& payload) noexcept {
+  std::lock_guard guard(residents_lock_);
+  if (&payload == encoding_) return !(encoding_dies_ = true);
+  unlist(payload);
+  return true;
+}
+
+void Station::unlist(MovingPayload& payload) noexcept {
+  if (!std::exchange(payload.listed, false)) return;
   if (payload.at.next) payload.at.next->at.previous = payload.at.previous;
   (payload.at.previous ? payload.at.previous->at.next : residents_) = payload.at.next;
   payload.at.previous = payload.at.next = nullptr;
 }
 
-void Station::end() noexcept {
-  run_errands();
+void Station::encode_residents() noexcept {
   for (;;) {
     MovingPayload* payload;
+    Ref value;  // the payload might be garbage together with it, and be collected meanwhile
     {
       std::lock_guard guard(residents_lock_);
-      payload = residents_;
+      payload = encoding_ = residents_;
+      if (!payload) return;
+      value = Ref(Py_NewRef(payload->value));
     }
-    if (!payload) break;
     if (!encode_resident(*payload, false)) {
       PyErr_Clear();
-      unlist_resident(*payload);
-      PyObject* lost = std::exchange(payload->value, nullptr);
-      Py_DECREF(lost);
+      Py_XDECREF(take_resident(*payload, value.get()));  // lost
     }
+    bool dies;
+    {
+      std::lock_guard guard(residents_lock_);
+      encoding_ = nullptr;
+      dies = std::exchange(encoding_dies_, false);
+    }
+    if (dies) backend().drop(payload);
   }
+}
+
+void Station::end() noexcept {
+  run_errands();
+  close_to_visitors();
+  encode_residents();
   std::vector<uint64_t> all;
   for (auto& one : templates_) all.push_back(one.first);
   drop_templates(all);

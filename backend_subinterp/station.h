@@ -2,6 +2,7 @@
 // there, which values are there, and the functions made from recipes.
 #pragma once
 
+#include <condition_variable>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -38,6 +39,9 @@ struct Template {
 //   T3  The mutexes are held for a few instructions, never while Python code runs or while anybody waits.
 //   T4  open is set while the home's thread has detached and does nothing but sleep or wait for another home: a visitor
 //       gets the interpreter at once then.
+//   T5  The interpreter is there for as long as visitors are. When no more are admitted and all have left, its own thread
+//       encodes what is resident, which it does not hold: a holder may replace the value meanwhile (the object belongs to
+//       who takes it, take_resident), and a last reference may go (may_die).
 class Station {
  public:
   explicit Station(Home& home, Worker* worker) noexcept : home_(home), worker_(worker) {}
@@ -59,6 +63,9 @@ class Station {
   bool post(Fetch& fetch) noexcept;
   // False: somebody is serving it, wait for the parker.
   bool withdraw(Fetch& fetch) noexcept;
+  // Detached. A visitor may come in, and is to leave(). False: the home is about to end (T5).
+  bool admit() noexcept;
+  void leave() noexcept;
 
   bool has_errands() const noexcept { return errands_.load(acquire); }  // partner: the release in the posting functions
   bool open() const noexcept { return open_.load(acquire); }
@@ -74,6 +81,14 @@ class Station {
   void adopt_template(Recipe& recipe, PyObject* function);
   void list_resident(MovingPayload& payload) noexcept;
   void unlist_resident(MovingPayload& payload) noexcept;  // from any thread
+  // From any thread. The object of a resident payload, which is not resident any more then. Null if it is not resident, or
+  // if its object is another one than `expected`.
+  PyObject* take_resident(MovingPayload& payload, const PyObject* expected) noexcept;
+  // From any thread. A payload without references dies: it is not listed any more. False: it is just being encoded by
+  // end(), which lets it die afterwards.
+  bool may_die(MovingPayload& payload) noexcept;
+  // No visitor comes any more, and those who are here have left. Detaches meanwhile.
+  void close_to_visitors() noexcept;
   // The interpreter ends: residents are encoded, or lost where that is impossible; all else is dropped.
   void end() noexcept;
 
@@ -88,6 +103,8 @@ class Station {
   };
 
   void announce() noexcept;
+  void unlist(MovingPayload& payload) noexcept;  // under residents_lock_
+  void encode_residents() noexcept;
   void serve_mail() noexcept;
   void drop_listed() noexcept;
   void drop_templates(const std::vector<uint64_t>& ids) noexcept;
@@ -97,13 +114,18 @@ class Station {
   atomic<bool> errands_{false};
   atomic<bool> open_{false};
   atomic<bool> ended_{false};
-  std::mutex mutex_;  // guards the next three
+  std::mutex mutex_;  // guards the next six
+  bool closed_to_visitors_ = false;
+  unsigned visitors_ = 0;
+  std::condition_variable visitors_left_;
   std::vector<Fetch*> mail_;
   std::vector<Dropped> dropped_;
   std::vector<uint64_t> forgotten_;
 
-  SpinLock residents_lock_;
+  SpinLock residents_lock_;  // guards the next three, and `listed` and `value` of what is listed
   MovingPayload* residents_ = nullptr;
+  MovingPayload* encoding_ = nullptr;  // what end() is at
+  bool encoding_dies_ = false;         // its last reference went meanwhile
 
   std::unordered_map<uint64_t, Template> templates_;
   uint64_t last_id_ = 0;  // the template used last

@@ -152,11 +152,8 @@ void settle_in_main(MovingPayload& payload) noexcept {
   if (payload.pinned || !payload.resident_here()) return;
   forget_copies(payload);
   if (encode_resident(payload, false)) return;
-  PyObject* error = take_exception();
-  if (!error) return;
-  Py_XSETREF(context().raised, error);  // Ctrl-C, which whoever pumps raises
-  encode_resident(payload, false);      // it says nothing about the value: workers must still get it
-  PyErr_Clear();
+  // Ctrl-C, which whoever pumps raises. Workers will fetch the value from main.
+  if (PyObject* error = take_exception()) Py_XSETREF(context().raised, error);
 }
 
 }  // namespace

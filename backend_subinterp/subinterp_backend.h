@@ -65,6 +65,8 @@ class SubinterpBackend final : public PyBackend {
   PyObject* bring(Payload& payload, bool writes) override;
   int put(Payload& payload, PyObject* stolen, PyObject** old) override;
   PyObject* peek(Payload& payload) override;
+  PyObject* value_to_change(Payload& payload) override;
+  PyObject* stored_error(Payload& payload) override;
   PyObject* copy_out(Payload& payload) override;
   std::unique_ptr<Posted> post(PyObject* value) override;
   bool owns(Payload& payload, PyObject* value) noexcept override;
@@ -86,7 +88,7 @@ class SubinterpBackend final : public PyBackend {
   PyObject* invoke(PyBehavior& behavior) noexcept override;
   void before_wait() noexcept override;
   void leave(PyBehavior& behavior) noexcept override;
-  void destroy(Payload& payload) noexcept override;
+  bool destroy(Payload& payload) noexcept override;
   void store_error(Payload& result, PyObject* stolen) noexcept override;
 
  private:

@@ -169,6 +169,7 @@ void SubinterpBackend::close() noexcept {
     stop_service();
   }
   adopt_keyword_names();
+  home().station->close_to_visitors();
 }
 
 void SubinterpBackend::before_fork() noexcept {

@@ -140,6 +140,14 @@ PyObject* ThreadBackend::peek(Payload& payload) {
   return payload.peek();
 }
 
+PyObject* ThreadBackend::value_to_change(Payload& payload) {
+  return Py_NewRef(payload.value);
+}
+
+PyObject* ThreadBackend::stored_error(Payload& payload) {
+  return payload.peek();
+}
+
 PyObject* ThreadBackend::copy_out(Payload& payload) {
   return payload.pinned ? Py_NewRef(payload.value) : copy_value(payload.value);
 }
@@ -171,7 +179,7 @@ void ThreadBackend::name_cancelled(Payload& payload, PyObject* error, Mutex& loc
   Py_DECREF(left);
 }
 
-void ThreadBackend::destroy(Payload& payload) noexcept {
+bool ThreadBackend::destroy(Payload& payload) noexcept {
   if (failures().drop(payload)) failures().report(payload.value, payload.origin);
   PyObject* value = payload.value;
   const bool pinned = payload.pinned;
@@ -182,6 +190,7 @@ void ThreadBackend::destroy(Payload& payload) noexcept {
   } else {
     Py_DECREF(value);
   }
+  return true;
 }
 
 void ThreadBackend::store_error(Payload& result, PyObject* stolen) noexcept {

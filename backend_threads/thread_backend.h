@@ -23,6 +23,8 @@ class ThreadBackend final : public PyBackend {
   PyObject* bring(Payload& payload, bool writes) override;
   int put(Payload& payload, PyObject* stolen, PyObject** old) override;
   PyObject* peek(Payload& payload) override;
+  PyObject* value_to_change(Payload& payload) override;
+  PyObject* stored_error(Payload& payload) override;
   PyObject* copy_out(Payload& payload) override;
   std::unique_ptr<Posted> post(PyObject* value) override;
   bool owns(Payload& payload, PyObject* value) noexcept override;
@@ -32,7 +34,7 @@ class ThreadBackend final : public PyBackend {
   void clear_call(PyBehavior& behavior) noexcept override;
   void let_go_call(PyBehavior& behavior) noexcept override;
   PyObject* invoke(PyBehavior& behavior) noexcept override;
-  void destroy(Payload& payload) noexcept override;
+  bool destroy(Payload& payload) noexcept override;
   void store_error(Payload& result, PyObject* stolen) noexcept override;
 
  private:

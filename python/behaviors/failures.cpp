@@ -54,10 +54,15 @@ Payload* Failures::take_unseen() noexcept {
   return nullptr;
 }
 
+PyObject* unseen_error(Payload& payload) noexcept {
+  Ref error(backend().stored_error(payload));
+  if (!error) error = Ref(take_exception());  // why it cannot be told
+  return error && PyExceptionInstance_Check(error.get()) ? error.release() : nullptr;
+}
+
 void Failures::report_all() noexcept {
   while (Payload* payload = take_unseen()) {
-    Ref error(value_of(*payload, false));
-    if (!error) error = Ref(take_exception());  // why it cannot be told
+    Ref error(unseen_error(*payload));
     if (error) report(error.get(), payload->origin);
     if (payload->unref()) backend().drop(payload);
   }

@@ -41,4 +41,8 @@ class Failures {
   bool reporting_ = false;  // a thread writes what is in reports_, and what others add meanwhile
 };
 
+// The error of a failed result whose cown the caller does not hold, as a new reference: what is stored, or why it cannot be
+// told. Null, without an error, if somebody has replaced it meanwhile, who has seen it then.
+PyObject* unseen_error(Payload& payload) noexcept;
+
 }  // namespace boc::py

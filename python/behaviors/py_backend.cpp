@@ -225,10 +225,10 @@ void PyBackend::drop(Cown* cown) noexcept {
     Site* origin = payload->origin;
     PyObject* raised = take_exception();
     if (payload->native && payload->generation == generation) drop_native_value(*payload);
-    destroy(*payload);
+    const bool gone = destroy(*payload);
     PyErr_Clear();
     raise_exception(raised);
-    let_go_site(origin);
+    if (gone) let_go_site(origin);
     payload = static_cast<Payload*>(here.undropped);
     if (payload) here.undropped = payload->next_dead;
   }

@@ -63,6 +63,11 @@ class PyBackend : public Backend {
   // For who does not hold the cown, in the window after wait(): a new reference, or null without an error (or with
   // MemoryError): only who holds it can bring the value here.
   virtual PyObject* peek(Payload& payload) = 0;
+  // value_of() for a writer that may change the value in place from now on, beyond his hold.
+  virtual PyObject* value_to_change(Payload& payload) = 0;
+  // What a failed result has, for who does not hold it but reports it: a new reference. It is no exception, or null without
+  // an error, if a holder has replaced it meanwhile; null with an error if it cannot be told.
+  virtual PyObject* stored_error(Payload& payload) = 0;
   // A copy of the caller's own, as a reader; null with an error.
   virtual PyObject* copy_out(Payload& payload) = 0;
   // A copy that every thread and interpreter of the process can copy from. Null with an error. May run Python code.
@@ -116,8 +121,8 @@ class PyBackend : public Backend {
   virtual void leave(PyBehavior&) noexcept {}
   // In a worker that starts: calls the initializer. Throws std::runtime_error if that raises.
   static void call_initializer(PyObject* callable);
-  // The last of the cown: its value and its memory. No error may be lost or left.
-  virtual void destroy(Payload& payload) noexcept = 0;
+  // The last of the cown: its value and its memory. No error may be lost or left. False: somebody else will drop it.
+  virtual bool destroy(Payload& payload) noexcept = 0;
   // A failed behavior's exception (stolen) becomes the value of its result, which it still holds.
   virtual void store_error(Payload& result, PyObject* stolen) noexcept = 0;
 

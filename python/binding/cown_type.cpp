@@ -105,15 +105,17 @@ PyObject* cown_get_value(PyObject* self, void*) {
 // The right to write, for as long as it lives: the caller's hold, or one of its own in the window after wait().
 class Writing {
  public:
-  explicit Writing(Payload* payload) {
+  explicit Writing(Payload* payload) : payload_(*payload) {
     const Access access = access_to(payload);
     if (access == Access::READ) {
       PyErr_SetString(PyExc_RuntimeError,
                       "the cown is held by read(): others may be reading it now, so its value cannot be replaced. "
                       "Schedule a behavior on the cown itself");
     } else if (access == Access::WINDOW) {
-      turn_ = take_in_window(payload, "an assignment");
+      constexpr double PATIENCE = 1.0;  // seconds
+      turn_ = take_in_window(payload_, PATIENCE, "an assignment");
       allowed_ = turn_ != nullptr;
+      if (turn_) ++context().carrying;  // what the assignment calls would wait for this very turn
     } else {
       allowed_ = access == Access::WRITE;
     }
@@ -121,11 +123,14 @@ class Writing {
   Writing(const Writing&) = delete;
   Writing& operator=(const Writing&) = delete;
   ~Writing() {
-    if (turn_) runtime().scheduler().finish(nullptr, *turn_);
+    if (!turn_) return;
+    --context().carrying;
+    finish_in_window(payload_, *turn_);
   }
   bool allowed() const noexcept { return allowed_; }  // false: an error is set
 
  private:
+  Payload& payload_;
   Turn* turn_ = nullptr;
   bool allowed_ = false;
 };
@@ -337,7 +342,7 @@ Access access_to(Payload* payload) {
       if (check_generation(payload) < 0) return Access::NONE;
       return h->reads ? Access::READ : Access::WRITE;
     }
-    if (runtime().open_access() && payload->generation == generation) return Access::WINDOW;
+    if (runtime().open_access() && home().main() && payload->generation == generation) return Access::WINDOW;
   }
   return refuse_access(payload);
 }

@@ -151,16 +151,14 @@ std::optional<int> receive_once(std::span<const Tag> tags, double deadline, bool
 
 // On a worker, where waiting would stop it for good.
 int refuse_on_worker() {
-  const bool ending = runtime().closed() && !home().main();
-  if (!here() && !ending) return 0;
-  if (!context().current) {
+  if (on_resting_worker()) {
     PyErr_SetString(
         PyExc_RuntimeError,
         "receive() on a worker between two behaviors (in a destructor, say) would stop the worker: there it can "
         "only take what has arrived, with timeout=0");
     return -1;
   }
-  if (!importing()) return 0;
+  if (!here() || !importing()) return 0;
   PyErr_SetString(PyExc_RuntimeError,
                   "receive() within an import would keep the module locked, and with it the worker if another behavior "
                   "there imports the same. Wait after the import, or only take what has arrived, with timeout=0");

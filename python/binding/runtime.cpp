@@ -89,10 +89,13 @@ int Runtime::start(unsigned workers) {
   std::string failure;
   {
     Detached detached;
-    std::lock_guard guard(lifecycle_);
-    if (scheduler_.running()) return 0;
+    const auto guard = enter_lifecycle();
+    if (guard && scheduler_.running()) return 0;
     try {
-      if (!closed()) scheduler_.start(workers ? workers : configured_);
+      if (guard && !closed()) scheduler_.start(workers ? workers : configured_);
+      // Another thread's wait() may have opened the window since this one closed it. What was brought to main then is
+      // fetched from there.
+      open_.store(false, release);
     } catch (const std::bad_alloc&) {
       failure = "not enough memory for the workers";
     } catch (const std::system_error&) {
@@ -112,9 +115,23 @@ int Runtime::resume() {
   return before_start() < 0 ? -1 : start(0);
 }
 
+void Runtime::open_window() {
+  Detached detached;
+  const auto guard = enter_lifecycle();
+  if (guard && !scheduler_.running() && scheduler_.root().idle()) open_.store(true, release);
+}
+
+std::unique_lock<std::timed_mutex> Runtime::enter_lifecycle() {
+  std::unique_lock lock(lifecycle_, std::defer_lock);
+  while (!lock.try_lock_for(std::chrono::milliseconds(20)) && !closed()) {
+  }
+  return lock;
+}
+
 int Runtime::try_stop() {
   Detached detached;
-  std::lock_guard guard(lifecycle_);
+  const auto guard = enter_lifecycle();
+  if (!guard) return 1;
   if (scheduler_.running() && !scheduler_.try_stop()) return 0;
   return scheduler_.root().idle();  // destructors may schedule in the last moments of a worker
 }
@@ -192,6 +209,7 @@ int wait_idle(Scope& scope, double deadline, const char* what, bool (*enough)())
       return -1;
     }
     if (enough && enough()) return 0;
+    if (!scope.idle() && refuse_on_resting_worker(what) < 0) return -1;
     bool idle;
     {
       Detached detached;
@@ -232,6 +250,15 @@ int refuse_while_carrying(const char* what) {
     return -1;
   }
   return 0;
+}
+
+int refuse_on_resting_worker(const char* what) {
+  if (!on_resting_worker()) return 0;
+  PyErr_Format(PyExc_RuntimeError,
+               "%s on a worker between two behaviors (in a destructor, say) would stop the worker. Schedule what comes "
+               "next with @when",
+               what);
+  return -1;
 }
 
 int refuse_in_behavior(const char* what) {

@@ -34,7 +34,8 @@ class Runtime {
 
   // From the return of wait() until the next start or @when every thread may look at every value.
   bool open_access() const noexcept { return open_.load(acquire); }
-  void open_window() noexcept { open_.store(true, release); }
+  // Unless somebody has started the workers, or scheduled something, meanwhile.
+  void open_window();
   // Cheap if it is closed. Runs Python code otherwise; leaves no error.
   void close_window() noexcept {
     if (open_.load(relaxed) && open_.exchange(false, acq_rel)) settle_window();
@@ -56,11 +57,13 @@ class Runtime {
 
  private:
   int refuse_ending();
+  // Detached. Without the mutex once the workers end for good: they must not wait for who waits for them.
+  std::unique_lock<std::timed_mutex> enter_lifecycle();
 
   PyBackend& backend_;
   Scheduler scheduler_;
   Pump pump_;
-  std::mutex lifecycle_;  // H2; taken only while detached
+  std::timed_mutex lifecycle_;  // H2; taken only while detached
   unsigned configured_ = 1;
   atomic<bool> open_{false};
   atomic<unsigned long> ending_thread_{0};  // the thread that ends the interpreter, once it does
@@ -111,6 +114,11 @@ class Detached {
 int raise_timeout(const char* what, double seconds);
 // Where others would wait for whoever waits: -1 with RuntimeError.
 int refuse_while_carrying(const char* what);
+// On a worker that runs no behavior (a destructor, say): who waits there stops the worker.
+inline bool on_resting_worker() noexcept {
+  return !context().current && (here() || (runtime().closed() && !home().main()));
+}
+int refuse_on_resting_worker(const char* what);
 // For functions that make no sense in a behavior, or in an open batch: -1 with RuntimeError.
 int refuse_in_behavior(const char* what);
 int refuse_in_batch(const char* what);

@@ -49,9 +49,8 @@ PyObject* take_failures(ScopeState* state) {
   for (Payload* p : failures) {
     if (list && p->failed.load(relaxed) && !p->looked.load(relaxed)) {
       runtime().failures().look(*p);
-      Ref error(value_of(*p, false));
-      if (!error) error = Ref(take_exception());  // why it cannot be told
-      if (PyList_Append(list, error.get()) < 0) Py_CLEAR(list);
+      Ref error(unseen_error(*p));
+      if (error && PyList_Append(list, error.get()) < 0) Py_CLEAR(list);
     }
     let_go(p);
   }

@@ -50,7 +50,7 @@ void abandon(Turn& turn) noexcept {
   if (!runtime().scheduler().abandon(turn)) runtime().scheduler().finish(nullptr, turn);
 }
 
-// Until the scheduled turn holds its cowns. 0, or -1 with an error; the turn is to be abandoned then.
+// Until the scheduled turn holds its cowns: 1. 0: the time is over, -1: an error; the turn is to be abandoned then.
 int sleep_until_ready(Turn& turn, double timeout, const char* what) {
   const double deadline = monotonic_now() + timeout;
   MainWait main_wait([](void* waiter) noexcept { static_cast<Waiter*>(waiter)->nudge(); }, &turn.turn);
@@ -64,34 +64,29 @@ int sleep_until_ready(Turn& turn, double timeout, const char* what) {
                    what);
       return -1;
     }
-    bool ready = turn.turn.ready();
-    if (!ready && !main_wait.work()) {
+    if (!turn.turn.ready() && refuse_on_resting_worker(what) < 0) return -1;
+    if (!turn.turn.ready() && !main_wait.work()) {
       Detached detached;
-      ready = turn.turn.wait_for(sleep_slice(deadline));
+      turn.turn.wait_for(sleep_slice(deadline));
     }
     if (look_around() < 0) return -1;
-    if (!ready && monotonic_now() >= deadline) return raise_timeout(what, timeout);
+    if (!turn.turn.ready() && monotonic_now() >= deadline) return 0;
   }
-  return 0;
+  return 1;
 }
 
-// The same; on an error the turn is gone.
-int await_turn(Turn& turn, double timeout, const char* what) {
-  if (sleep_until_ready(turn, timeout, what) < 0) {
-    abandon(turn);
-    return -1;
-  }
-  if (backend().run_main_errands() == 0) return 0;
-  runtime().scheduler().finish(nullptr, turn);
-  return -1;
-}
-
-// As the one for a single cown does.
+// take_turn() for any number of cowns.
 Turn* take_turns(std::span<const Claim> cowns, double timeout, const char* what) {
   Turn* turn = make_turn(cowns);
   if (!turn) return nullptr;
   runtime().scheduler().schedule(nullptr, *turn);
-  return await_turn(*turn, timeout, what) < 0 ? nullptr : turn;
+  if (sleep_until_ready(*turn, timeout, what) <= 0) {
+    abandon(*turn);
+    return nullptr;
+  }
+  if (backend().run_main_errands() == 0) return turn;
+  runtime().scheduler().finish(nullptr, *turn);
+  return nullptr;
 }
 
 void keep(Turn& turn) {
@@ -165,7 +160,7 @@ int hold_all(std::span<const Claim> cowns, double timeout, const char* what) {
   if (held.empty()) {
     if (cowns.empty()) return 0;
     Turn* turn = take_turns(cowns, timeout, what);
-    if (!turn) return -1;
+    if (!turn) return PyErr_Occurred() ? -1 : raise_timeout(what, timeout);
     keep(*turn);
     return 0;
   }
@@ -266,7 +261,10 @@ PyObject* cown_result(PyObject* self, PyObject* args, PyObject* kwargs) {
     return result_of(payload, take);
   }
   Turn* turn = take_turn({payload, !take}, seconds, "result()");
-  if (!turn) return nullptr;
+  if (!turn) {
+    if (!PyErr_Occurred()) raise_timeout("result()", seconds);
+    return nullptr;
+  }
   PyObject* result = result_of(payload, take);
   PyObject* raised = result ? nullptr : take_exception();
   runtime().scheduler().finish(nullptr, *turn);
@@ -287,6 +285,7 @@ PyObject* unwrap_cown(Payload* payload) {
     if (!held->reads) return take_value(payload);
   } else if (!payload->batch.load(relaxed)) {
     if (Turn* turn = try_turn({payload, false})) {
+      Carrying carrying;
       PyObject* value = take_value(payload);
       PyObject* raised = value ? nullptr : take_exception();
       runtime().scheduler().finish(nullptr, *turn);

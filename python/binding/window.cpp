@@ -30,12 +30,15 @@ void list(Payload& payload) noexcept {
 
 }  // namespace
 
-Turn* take_in_window(Payload* payload, const char* what) {
-  constexpr double PATIENCE = 1.0;  // seconds: others in the window have it for an instant
-  if (Turn* turn = take_turn({payload, false}, PATIENCE, what)) {
+Turn* take_in_window(Payload& payload, double patience, const char* what) {
+  Context& here = context();
+  // Who holds something, or carries a value for somebody, must not let others wait for him.
+  const bool waits = here.held.empty() && !here.carrying;
+  Turn* turn = waits ? take_turn({&payload, false}, patience, what) : try_turn({&payload, false});
+  if (turn) {
     if (runtime().open_access()) return turn;
     runtime().scheduler().finish(nullptr, *turn);
-  } else if (!PyErr_ExceptionMatches(PyExc_TimeoutError)) {
+  } else if (PyErr_Occurred()) {
     return nullptr;
   }
   PyErr_SetString(PyExc_RuntimeError,
@@ -44,15 +47,25 @@ Turn* take_in_window(Payload* payload, const char* what) {
   return nullptr;
 }
 
+void finish_in_window(Payload& payload, Turn& turn) noexcept {
+  if (!payload.pinned && payload.resident_here()) list(payload);
+  runtime().scheduler().finish(nullptr, turn);
+}
+
 PyObject* look_in_window(Payload& payload) {
+  // Others that look may be making the value from bytes, which may take a while, but not for ever.
+  constexpr double PATIENCE = 10.0;
   if (PyObject* value = backend().peek(payload)) return value;
   if (PyErr_Occurred()) return nullptr;
-  Turn* turn = take_in_window(&payload, "a look at its value");
+  Turn* turn = take_in_window(payload, PATIENCE, "a look at its value");
   if (!turn) return nullptr;
-  PyObject* value = value_of(payload, true);
+  PyObject* value;
+  {
+    Carrying carrying;
+    value = backend().value_to_change(payload);
+  }
   PyObject* raised = value ? nullptr : take_exception();
-  if (payload.resident_here()) list(payload);
-  runtime().scheduler().finish(nullptr, *turn);
+  finish_in_window(payload, *turn);
   if (raised) raise_exception(raised);
   return value;
 }
@@ -70,6 +83,8 @@ void settle_window() noexcept {
       backend().end_hold(*payload);
       runtime().scheduler().finish(nullptr, *turn);
     }
+    // A Ctrl-C comes again, where it can be raised.
+    if (PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) PyErr_SetInterrupt();
     PyErr_Clear();
     if (payload->unref()) backend().drop(payload);
   }

@@ -3,8 +3,8 @@
 // Invariants
 //   W1  Whoever replaces a value, or brings it to the interpreter where it is asked for, holds the cown meanwhile, by a turn
 //       of his own if he has none. Who finds it in place holds nothing (PyBackend::peek).
-//   W2  What a look has brought here is listed. The end of the window makes it ready for the workers, unless somebody
-//       holds the cown just then: workers fetch it from here in that case.
+//   W2  What a turn in the window leaves here is listed. The end of the window makes it ready for the workers, unless
+//       somebody holds the cown just then: workers fetch it from here in that case.
 #pragma once
 
 #include "turns.h"
@@ -13,9 +13,10 @@ namespace boc::py {
 
 // A new reference to the value, or null with an error.
 PyObject* look_in_window(Payload& payload);
-// Holds a cown that nobody else does: to be given back with Scheduler::finish(). Null with an error; `what` is the caller's
-// business, for the message.
-Turn* take_in_window(Payload* payload, const char* what);
+// Holds a cown that nobody else does, after `patience` seconds at most. Null with an error; `what` is the caller's business,
+// for the message.
+Turn* take_in_window(Payload& payload, double patience, const char* what);
+void finish_in_window(Payload& payload, Turn& turn) noexcept;
 // The window is over. May run Python code; leaves no error.
 void settle_window() noexcept;
 // In the child: the cowns are the parent's.

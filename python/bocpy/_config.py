@@ -100,15 +100,20 @@ def backend() -> str:
     return BACKEND
 
 
+_gil_stays = False  # once it does, it does so for good
+
+
 def gil_is_on_to_stay() -> bool:
     """Whether an extension has switched the lock on for good.
 
     Each import of one does so for its own time, in whatever thread: that passes.
     """
-    for _ in range(20):
+    global _gil_stays
+    for _ in range(0 if _gil_stays else 20):
         if not sys._is_gil_enabled():  # type: ignore[attr-defined,unused-ignore]
             return False
         time.sleep(0.005)
+    _gil_stays = True
     return True
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from boc_testing import DEADLINE, caught, run_threads
-from bocpy import Cown, batch, hold, scope, start, wait, when
+from bocpy import Cown, TransferError, batch, hold, read, scope, start, wait, when
 from payload_testing import MOVING
 
 
@@ -159,25 +159,79 @@ def test_a_value_assigned_while_another_thread_looks_stays(slow: type[Slow]) -> 
     assert seen == ["new"] or seen[0].which == "made"
 
 
-def test_the_window_ends_while_a_thread_copies_what_was_looked_at(slow: type[Slow]) -> None:
-    """The value is in the main interpreter, and nobody can make it ready for workers just then: they get it there."""
-    cown = filled_by_a_behavior("pickled")
-    slow.go_on.set()
+def scheduled_while_a_thread_copies(cown: Cown, schedule: Callable[[Cown], Cown]) -> Cown:
+    """What is scheduled, and ends the window, while another thread copies the value that this one has looked at."""
+    Slow.go_on.set()
     assert cown.value.which == "pickled"
-    slow.go_on.clear()
-    slow.pickled.clear()
+    Slow.go_on.clear()
+    Slow.pickled.clear()
     scheduled = []
 
     def copy():
         assert cown.result(DEADLINE).which == "pickled"
 
-    def schedule():
-        assert slow.pickled.wait(DEADLINE)
-        scheduled.append(when(cown)(lambda cown: cown.value.which))
-        slow.go_on.set()
+    def end_window():
+        assert Slow.pickled.wait(DEADLINE)
+        scheduled.append(schedule(cown))
+        Slow.go_on.set()
 
-    run_threads(copy, schedule)
-    assert scheduled[0].result(DEADLINE) == "pickled"
+    run_threads(copy, end_window)
+    return scheduled[0]
+
+
+def test_the_window_ends_while_a_thread_copies_what_was_looked_at(slow: type[Slow]) -> None:
+    """The value is in the main interpreter, and nobody can make it ready for workers just then: they get it there."""
+    cown = filled_by_a_behavior("pickled")
+    result = scheduled_while_a_thread_copies(cown, lambda cown: when(cown)(lambda cown: cown.value.which))
+    assert result.result(DEADLINE) == "pickled"
+
+
+def test_a_value_that_workers_read_in_main_may_be_changed_there_again(slow: type[Slow]) -> None:
+    cown = filled_by_a_behavior("pickled")
+    result = scheduled_while_a_thread_copies(cown, lambda cown: when(read(cown))(lambda cown: cown.value.which))
+    assert result.result(DEADLINE) == "pickled"
+    wait()
+    cown.value.which = "changed"
+    assert when(read(cown))(lambda cown: cown.value.which).result(DEADLINE) == "changed"
+    assert when(cown)(lambda cown: cown.value.which).result(DEADLINE) == "changed"
+
+
+def test_a_look_does_not_wait_for_itself() -> None:
+    """What makes the value anew runs while the thread has its turn."""
+    cown = Cown(None)
+
+    @when(cown)
+    def fill(cown):
+        cown.value = Nosy()
+
+    wait()
+    Nosy.cown = cown
+    try:
+        seen = cown.value
+    except TransferError as error:
+        seen = error
+    finally:
+        Nosy.cown = None
+    if MOVING:
+        assert "wait" in str(seen), seen
+    else:
+        assert isinstance(seen, Nosy)
+    assert isinstance(cown.value, Nosy)
+
+
+class Nosy:
+    """In main it asks for the value of a cown when it is made anew."""
+
+    cown: Cown | None = None
+
+    def __reduce__(self):
+        return (make_nosy, ())
+
+
+def make_nosy() -> Nosy:
+    if Nosy.cown is not None:
+        Nosy.cown.result()
+    return Nosy()
 
 
 # scopes ---------------------------------------------------------------------------------------------------------------
@@ -195,9 +249,9 @@ def test_scheduling_in_a_scope_while_it_ends(hasty_threads: None) -> None:
         begun = threading.Event()
 
         def schedule(ending=ending, begun=begun):
-            # Until the scope has ended.
+            # Until the scope has ended. Not for ever: workers that fall behind would never let it end.
             try:
-                while True:
+                for _ in range(20_000):
                     accepted.append(ending.when(cown)(bump))
                     begun.set()
             except RuntimeError as refused:
@@ -210,6 +264,8 @@ def test_scheduling_in_a_scope_while_it_ends(hasty_threads: None) -> None:
             assert begun.wait(DEADLINE)
         for thread in threads:
             thread.join(DEADLINE)
+        with pytest.raises(RuntimeError, match="has ended"):
+            ending.when(cown)(bump)
     assert cown.result(timeout=DEADLINE) == len(accepted)
 
 
