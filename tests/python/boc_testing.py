@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 #: Seconds after which something that should have happened counts as hung. Never a measure of speed.
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 #: Seconds for a wait that is expected to run out.
 SHORT = 0.02

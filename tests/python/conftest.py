@@ -38,7 +38,7 @@ def stopped_runtime(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     try:
         bocpy.wait(timeout=DEADLINE)
-    except TimeoutError as late:
+    except (TimeoutError, pytest.fail.Exception) as late:  # pytest's own time limit may come first
         request.session.shouldstop = f"{request.node.nodeid} left behaviors that do not end"
         pytest.fail(f"behaviors are left: {late}")
     assert bocpy.quiesce(stats=True) == [], "wait() returned and the runtime still runs"

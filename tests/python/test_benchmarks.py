@@ -94,9 +94,13 @@ def test_ring_record() -> None:
 
 
 def test_pinned_behaviors_beside_the_ring() -> None:
-    record = record_of(RING, *SMALL, "--null-payload", "--pinned-spinner", "--pinned-spinner-sleep-s=0")
+    spinner = ["--null-payload", "--pinned-spinner", "--pinned-spinner-sleep-s=0"]
+    for seconds in (0.05, 1, 20):  # on a busy machine there may be none in a short time
+        record = record_of(RING, *SMALL, *spinner, f"--duration={seconds}")
+        assert record["scheduler_stats"] is None
+        if record["pinned_dispatches"]:
+            break
     assert record["pinned_dispatches"] > 0
-    assert record["scheduler_stats"] is None
 
 
 def test_fanout_counts_all_children() -> None:

@@ -312,8 +312,8 @@ def slow(cown):
     cown.value += 1
 
 for waits in (quiesce, wait):
-    threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
     try:
+        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
         waits()
     except KeyboardInterrupt:
         print("interrupted", waits.__name__)

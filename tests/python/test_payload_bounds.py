@@ -309,7 +309,7 @@ def test_large_memory_of_a_parked_worker_goes_soon(kind: str, two_workers: None,
     beside(left, cown)(lambda cown: setattr(cown, "value", make(end))).result()
     assert heard(pipe[0], timeout=SHORT) == 0
     del cown
-    assert heard(pipe[0], timeout=5) == 1
+    assert heard(pipe[0]) == 1
 
 
 @prompt
@@ -323,9 +323,9 @@ def test_many_small_values_of_a_parked_worker(two_workers: None, gate: Gate, pip
 
     beside(left, *cowns)(make).result()
     del cowns
-    assert heard(pipe[0], 1000, timeout=5) == 1000
+    assert heard(pipe[0], 1000) == 1000
     wait()
-    assert heard(pipe[0], 2000, timeout=5) == 2000
+    assert heard(pipe[0], 2000) == 2000
 
 
 @prompt
@@ -345,9 +345,9 @@ def test_what_is_taken_elsewhere_goes_at_home(two_workers: None, gate: Gate, pip
     cown, end = Cown(None), pipe[1]
     beside(left, cown)(lambda cown: setattr(cown, "value", large(end))).result()
     assert beside(right, cown)(lambda cown: len(cown.value)).result() == 50_000_000
-    assert heard(pipe[0], timeout=5 if MOVING else SHORT) == (1 if MOVING else 0)
+    assert heard(pipe[0], timeout=DEADLINE if MOVING else SHORT) == (1 if MOVING else 0)
     beside(right, cown)(lambda cown: setattr(cown, "value", None)).result()
-    assert heard(pipe[0], timeout=5) == 1
+    assert heard(pipe[0]) == 1
 
 
 @prompt
@@ -359,7 +359,7 @@ def test_copies_of_readers_go(two_workers: None, gate: Gate, pipe) -> None:
     for place in (left, right):
         beside(place, read(cown))(lambda cown: len(cown.value)).result()
     beside(left, cown)(lambda cown: setattr(cown, "value", 0)).result()
-    assert heard(pipe[0], 2 if MOVING else 1, timeout=5) == (2 if MOVING else 1)
+    assert heard(pipe[0], 2 if MOVING else 1) == (2 if MOVING else 1)
     wait()
     assert heard(pipe[0], timeout=SHORT) == 0
 
@@ -376,7 +376,7 @@ def test_whoever_replaces_it(who: str, two_workers: None, gate: Gate, pipe) -> N
     else:
         beside(places[who], cown)(lambda cown: setattr(cown, "value", None)).result()
     # A worker that replaces what lives elsewhere may get it first.
-    assert heard(pipe[0], timeout=5) == 1
+    assert heard(pipe[0]) == 1
     wait()
     assert heard(pipe[0], timeout=SHORT) <= 1
 

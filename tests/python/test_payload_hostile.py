@@ -176,7 +176,7 @@ def test_values_that_wait_when_they_move(call: str, who: str) -> None:
     """For their own cown or for everything: that would wait for itself, so it is an error, as in a behavior."""
     here = os.path.dirname(os.path.abspath(__file__))
     path = os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
-    assert output_of(WAITING.format(call=call, who=who), env={"PYTHONPATH": path}, timeout=10) == "end\n"
+    assert output_of(WAITING.format(call=call, who=who), env={"PYTHONPATH": path}) == "end\n"
 
 
 class Dying:

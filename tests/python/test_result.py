@@ -210,8 +210,8 @@ def slow():
     os.read(opened_in, 1)
     return "done"
 
-threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:
+    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
     slow.result()
 except KeyboardInterrupt:
     print("interrupted")

@@ -9,7 +9,7 @@ import time
 
 import pytest
 from boc_testing import DEADLINE, SHORT, Gate, caught, output_of, run_threads
-from bocpy import Cown, quiesce, scope, wait, when
+from bocpy import CancelledError, Cown, quiesce, receive, scope, send, wait, when
 
 if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup, ExceptionGroup
@@ -274,24 +274,26 @@ def test_the_exception_of_the_body_goes_on() -> None:
     quiesce()
 
 
-def test_if_the_body_raises_the_unbegun_are_cancelled_and_the_running_awaited(gate: Gate, two_workers: None) -> None:
+def test_if_the_body_raises_the_unbegun_are_cancelled_and_the_running_awaited(
+    no_messages: None, two_workers: None
+) -> None:
     cown, results = Cown([]), []
 
-    def slowly(cown, item):
-        time.sleep(0.005)
-        cown.value.append(item)
+    def until_cancelled(cown):
+        send("begun", 1)
+        try:
+            receive("never")
+        except CancelledError:
+            time.sleep(SHORT)  # the scope is cancelled, and waits
 
     with pytest.raises(KeyError), scope() as s:
-        running = when(cown)(lambda cown: gate.pass_through())
-        results = [s.whencall(slowly, [cown], [item]) for item in range(400)]
-        gate.wait_arrived()
-        threading.Timer(SHORT, gate.open).start()
+        running = when(cown)(until_cancelled)
+        results = [s.whencall(lambda cown, item: cown.value.append(item), [cown], [item]) for item in range(400)]
+        assert receive("begun", DEADLINE) == ("begun", 1)
         raise KeyError
     assert running.result(timeout=0) is None
-    log = cown.result()
-    names = [caught(result.result)[0] for result in results]
-    assert log == list(range(len(log))) and len(log) < 400
-    assert names == [""] * len(log) + ["CancelledError"] * (400 - len(log))
+    assert cown.result() == []
+    assert [caught(result.result)[0] for result in results] == ["CancelledError"] * 400
 
 
 def test_failures_behind_an_exception_of_the_body_are_reported(unraisable: list[str]) -> None:
@@ -307,22 +309,34 @@ def test_failures_behind_an_exception_of_the_body_are_reported(unraisable: list[
 def test_ctrl_c_at_the_exit_of_a_scope() -> None:
     """What has not begun is dropped, what runs ends by itself, and the runtime stays usable."""
     program = """
-import os, signal, threading
+import os, signal, threading, time
 from bocpy import Cown, quiesce, scope, start, when
 start(1)
 opened_in, opened_out = os.pipe()
+begun_in, begun_out = os.pipe()
 cown = Cown([])
+interrupted = threading.Event()
 
 def slow(cown):
+    os.write(begun_out, b"x")
     os.read(opened_in, 1)
     cown.value.append("slow")
+
+def interrupt():
+    time.sleep(0.1)
+    os.kill(os.getpid(), signal.SIGINT)
+    # One that comes before the exit has the exit wait for what runs: that needs another.
+    if not interrupted.wait(5):
+        os.kill(os.getpid(), signal.SIGINT)
 
 try:
     with scope():
         when(cown)(slow)
         dropped = when(cown)(lambda cown: cown.value.append("dropped"))
-        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+        os.read(begun_in, 1)
+        threading.Thread(target=interrupt).start()
 except KeyboardInterrupt:
+    interrupted.set()
     print("interrupted")
 os.write(opened_out, b"x")
 quiesce()

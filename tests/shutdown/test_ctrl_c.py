@@ -6,6 +6,8 @@ into being. A Ctrl-C that is only seen when the waiting is over would never be s
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
 import time
 from pathlib import Path
 
@@ -126,7 +128,7 @@ QUEUE_BEHIND = """
             time.sleep(0.005)
         print("the running one ended")
 
-    for i in range(500):
+    for i in range(2000):
         @when(c)
         def queued(c):
             time.sleep(0.01)
@@ -159,7 +161,7 @@ def test_ends_the_program(end: str, workers: int, tmp_path: Path) -> None:
         ended = program.end().check(code=INTERRUPTED, err=None)
     assert "the running one ended" in ended.lines, str(ended)
     # The gate may open before everything is dropped, on a machine that is busy enough.
-    assert ended.lines.count("queued ran") < 500, str(ended)
+    assert ended.lines.count("queued ran") < 2000, str(ended)
     assert ended.err.count("KeyboardInterrupt") == 1 and "CancelledError" not in ended.err, str(ended)
 
 
@@ -179,7 +181,7 @@ def test_while_draining(end: str, workers: int, tmp_path: Path) -> None:
         gate.touch()
         ended = program.end().check(code=INTERRUPTED, err=None)
     assert "the running one ended" in ended.lines, str(ended)
-    assert ended.lines.count("queued ran") < 500, str(ended)
+    assert ended.lines.count("queued ran") < 2000, str(ended)
     assert "CancelledError" not in ended.err, str(ended)
 
 
@@ -276,10 +278,11 @@ def test_twice_while_a_thread_of_the_program_goes_on() -> None:
     with started(source, workers=2) as program:
         program.expect("worked")
         time.sleep(0.3)
-        for _ in range(5):
+        # Those that come while the program is stopped count as one, so the last ones come late.
+        for pause in (0.3, 0.3, 0.3, 0.3, 3, 10, 30):
             program.send()
-            time.sleep(0.3)
-            if program.process.poll() is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                program.process.wait(pause)
                 break
         ended = program.end()
     assert "Fatal" not in ended.err and "terminate" not in ended.err, str(ended)
@@ -328,16 +331,19 @@ def test_caught_and_cleaned_up(workers: int, tmp_path: Path) -> None:
 def test_code_run_from_strings_does_not_hide_it(command: str, workers: int) -> None:
     """CPython's note that Ctrl-C has ended the program outlasts it; programs run by -m have no such note."""
     source = """
-        import time
+        import os, time
         from bocpy import Cown, when
+
+        begun, tell = os.pipe()
 
         @when(Cown(0))
         def runs(c):
+            os.write(tell, b"x")
             time.sleep(0.2)
             exec("pass")
             print("ran", flush=True)
 
-        time.sleep(0.1)
+        os.read(begun, 1)  # what has not begun would be dropped
         raise KeyboardInterrupt
     """
     ended = run(source, workers=workers, command=command)

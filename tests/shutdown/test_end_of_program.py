@@ -195,37 +195,35 @@ def test_hold_never_given_back(workers: int) -> None:
 def test_inside_scope(how: str, workers: int) -> None:
     """What had not begun is canceled, what runs is awaited, and what was scheduled outside runs."""
     source = f"""
-        import os, sys, threading, time
-        from bocpy import Cown, scope, when
+        import sys, time
+        from bocpy import CancelledError, Cown, receive, scope, send, when
 
         outside, inside = Cown(0), Cown(0)
-        begun, gate = sys.argv[1:]
 
         @when(outside)
         def first(c):
-            print("outside")
+            print("outside\\n", end="")
 
         with scope():
             @when(inside)
             def running(c):
-                open(begun, "w").close()
-                while not os.path.exists(gate):
-                    time.sleep(0.005)
-                print("was running")
+                send("begun", 1)
+                try:
+                    receive("never")
+                except CancelledError:  # so the cancellation was before the end of this one
+                    time.sleep(0.2)
+                    print("was running\\n", end="")
 
             @when(inside)
             def unbegun(c):
                 print("never")
 
-            while not os.path.exists(begun):
-                time.sleep(0.005)
-            try:
-                {how}
-            finally:
-                threading.Timer(0.2, lambda: open(gate, "w").close()).start()
+            receive("begun")
+            {how}
     """
     code = {"sys.exit(3)": 3, "raise ValueError": 1}[how]
-    ended = run(source, "begun", "gate", workers=workers).check(code=code, out=["outside", "was running"], err=None)
+    ended = run(source, workers=workers).check(code=code, err=None)
+    assert sorted(ended.lines) == ["outside", "was running"], str(ended)
     assert "CancelledError" not in ended.err, str(ended)
 
 

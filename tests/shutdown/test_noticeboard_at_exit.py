@@ -258,25 +258,21 @@ REACH = 0.15  # until the program has got from its marker to the call that waits
 def test_ctrl_c_while_another_updates(tmp_path: Path) -> None:
     source = """
         import os, sys, time
-        import bocpy
         from bocpy import notice_read, notice_update, when
 
         gate = sys.argv[1]
+        begun, tell = os.pipe()
 
         def slow(value):
             print("inside", flush=True)
+            os.write(tell, b"x")
             while not os.path.exists(gate):
                 time.sleep(0.005)
             return "slow"
 
         held = when()(lambda: notice_update("k", slow))
-        while True:
-            try:
-                bocpy.quiesce(0.01)
-            except TimeoutError:
-                break
+        os.read(begun, 1)
         try:
-            time.sleep(0.2)
             print("waiting", flush=True)
             notice_update("k", lambda value: "never")
         except KeyboardInterrupt:
