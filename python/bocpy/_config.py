@@ -109,7 +109,9 @@ def gil_is_on_to_stay() -> bool:
     Each import of one does so for its own time, in whatever thread: that passes.
     """
     global _gil_stays
-    for _ in range(0 if _gil_stays else 20):
+    if _gil_stays:
+        return True
+    for _ in range(20):
         if not sys._is_gil_enabled():  # type: ignore[attr-defined,unused-ignore]
             return False
         time.sleep(0.005)

@@ -7,7 +7,7 @@ import sys
 import bocpy
 import pytest
 from boc_testing import FREE_THREADED, run_python
-from bocpy._config import gil_is_on_to_stay
+from bocpy import _config
 
 PROGRAM = """
 import sys
@@ -91,8 +91,9 @@ def test_a_gil_that_was_switched_on_gives_a_warning() -> None:
 
 def test_a_gil_that_is_on_for_the_time_of_an_import_gives_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     """Free-threaded builds switch it on while an extension is imported, in whatever thread."""
+    monkeypatch.setattr(_config, "_gil_stays", False)  # and put back, as this test's end finds it changed
     looks = iter([True, True, False])
     monkeypatch.setattr(sys, "_is_gil_enabled", lambda: next(looks), raising=False)
-    assert not gil_is_on_to_stay()
+    assert not _config.gil_is_on_to_stay()
     monkeypatch.setattr(sys, "_is_gil_enabled", lambda: True, raising=False)
-    assert gil_is_on_to_stay()
+    assert _config.gil_is_on_to_stay()
