@@ -20,7 +20,6 @@ constexpr auto LINGER = std::chrono::microseconds(20);
 // belongs to no behavior.
 void encode_there(Fetch& request, Home& there, PyThreadState* state) noexcept {
   Context& mine = context();
-  Cown* dead;
   {
     InHome in_home(there);
     Context visiting;
@@ -31,14 +30,9 @@ void encode_there(Fetch& request, Home& there, PyThreadState* state) noexcept {
     PyErr_Clear();
     backend().drop_dead(visiting);
     PyThreadState_Clear(state);  // may run destructors too
-    dead = visiting.dead;
+    mine.adopt_dead(visiting);
   }
   context_of_thread = &mine;
-  while (Cown* next = dead) {  // cowns that these have dropped last: the asking thread's next
-    dead = next->next_dead;
-    next->next_dead = mine.dead;
-    mine.dead = next;
-  }
 }
 
 // Detached.

@@ -245,7 +245,7 @@ PyObject* SubinterpBackend::stored_error(Payload& payload) {
 }
 
 PyObject* SubinterpBackend::value_to_change(Payload& payload) {
-  PyObject* value = value_of(payload, true);
+  PyObject* value = PyBackend::value_to_change(payload);
   if (value && payload.resident_here()) forget_copies(moving(payload));
   return value;
 }

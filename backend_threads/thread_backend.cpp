@@ -140,14 +140,6 @@ PyObject* ThreadBackend::peek(Payload& payload) {
   return payload.peek();
 }
 
-PyObject* ThreadBackend::value_to_change(Payload& payload) {
-  return Py_NewRef(payload.value);
-}
-
-PyObject* ThreadBackend::stored_error(Payload& payload) {
-  return payload.peek();
-}
-
 PyObject* ThreadBackend::copy_out(Payload& payload) {
   return payload.pinned ? Py_NewRef(payload.value) : copy_value(payload.value);
 }

@@ -23,8 +23,6 @@ class ThreadBackend final : public PyBackend {
   PyObject* bring(Payload& payload, bool writes) override;
   int put(Payload& payload, PyObject* stolen, PyObject** old) override;
   PyObject* peek(Payload& payload) override;
-  PyObject* value_to_change(Payload& payload) override;
-  PyObject* stored_error(Payload& payload) override;
   PyObject* copy_out(Payload& payload) override;
   std::unique_ptr<Posted> post(PyObject* value) override;
   bool owns(Payload& payload, PyObject* value) noexcept override;

@@ -45,6 +45,15 @@ struct Context {
   PyObject* raised = nullptr;
   bool raises_all = false;
 
+  // What another context of this thread, which ends, has still to drop.
+  void adopt_dead(Context& other) noexcept {
+    while (Cown* next = other.dead) {
+      other.dead = next->next_dead;
+      next->next_dead = dead;
+      dead = next;
+    }
+  }
+
   Held* find(const Payload* payload) noexcept {
     for (Held& h : held) {
       if (h.payload == payload) return &h;

@@ -210,6 +210,10 @@ void PyBackend::retire(Behavior& behavior) noexcept {
   pool_free(&turn, bytes);
 }
 
+PyObject* PyBackend::value_to_change(Payload& payload) {
+  return value_of(payload, true);
+}
+
 void PyBackend::drop(Cown* cown) noexcept {
   auto* payload = static_cast<Payload*>(cown);
   // Cowns inside cowns, however deep: a loop instead of a recursion.

@@ -64,10 +64,10 @@ class PyBackend : public Backend {
   // MemoryError): only who holds it can bring the value here.
   virtual PyObject* peek(Payload& payload) = 0;
   // value_of() for a writer that may change the value in place from now on, beyond his hold.
-  virtual PyObject* value_to_change(Payload& payload) = 0;
+  virtual PyObject* value_to_change(Payload& payload);
   // What a failed result has, for who does not hold it but reports it: a new reference. It is no exception, or null without
   // an error, if a holder has replaced it meanwhile; null with an error if it cannot be told.
-  virtual PyObject* stored_error(Payload& payload) = 0;
+  virtual PyObject* stored_error(Payload& payload) { return payload.peek(); }
   // A copy of the caller's own, as a reader; null with an error.
   virtual PyObject* copy_out(Payload& payload) = 0;
   // A copy that every thread and interpreter of the process can copy from. Null with an error. May run Python code.

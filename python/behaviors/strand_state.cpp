@@ -55,12 +55,7 @@ void end_strand_state(Worker& worker, Strand& strand) noexcept {
   PyThreadState* state = PyThreadState_Get();
   PyThreadState_Clear(state);  // may run destructors
   // Cowns that these have dropped last: the root's next.
-  Context& root = *state_of(worker.strands().root()).context;
-  while (Cown* dead = s.own->dead) {
-    s.own->dead = dead->next_dead;
-    dead->next_dead = root.dead;
-    root.dead = dead;
-  }
+  state_of(worker.strands().root()).context->adopt_dead(*s.own);
   unregister_context(*s.own);
   PyThreadState_DeleteCurrent();
 }

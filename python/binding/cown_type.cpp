@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstring>
+#include <optional>
 
 #include "copy.h"
 #include "immutable.h"
@@ -115,7 +116,7 @@ class Writing {
       constexpr double PATIENCE = 1.0;  // seconds
       turn_ = take_in_window(payload_, PATIENCE, "an assignment");
       allowed_ = turn_ != nullptr;
-      if (turn_) ++context().carrying;  // what the assignment calls would wait for this very turn
+      if (turn_) carrying_.emplace();  // what the assignment calls would wait for this very turn
     } else {
       allowed_ = access == Access::WRITE;
     }
@@ -123,15 +124,15 @@ class Writing {
   Writing(const Writing&) = delete;
   Writing& operator=(const Writing&) = delete;
   ~Writing() {
-    if (!turn_) return;
-    --context().carrying;
-    finish_in_window(payload_, *turn_);
+    carrying_.reset();
+    if (turn_) finish_in_window(payload_, *turn_);
   }
   bool allowed() const noexcept { return allowed_; }  // false: an error is set
 
  private:
   Payload& payload_;
   Turn* turn_ = nullptr;
+  std::optional<Carrying> carrying_;
   bool allowed_ = false;
 };
 

@@ -85,7 +85,7 @@ Turn* take_turns(std::span<const Claim> cowns, double timeout, const char* what)
     return nullptr;
   }
   if (backend().run_main_errands() == 0) return turn;
-  runtime().scheduler().finish(nullptr, *turn);
+  finish_turn(*turn);
   return nullptr;
 }
 
@@ -127,6 +127,12 @@ Turn* try_turn(const Claim& cown) {
   if (turn->turn.ready()) return turn;
   abandon(*turn);
   return nullptr;
+}
+
+void finish_turn(Turn& turn) noexcept {
+  PyObject* raised = take_exception();
+  runtime().scheduler().finish(nullptr, turn);
+  raise_exception(raised);
 }
 
 int check_usable(Payload* payload, const char* what) {
@@ -266,9 +272,7 @@ PyObject* cown_result(PyObject* self, PyObject* args, PyObject* kwargs) {
     return nullptr;
   }
   PyObject* result = result_of(payload, take);
-  PyObject* raised = result ? nullptr : take_exception();
-  runtime().scheduler().finish(nullptr, *turn);
-  if (raised) raise_exception(raised);
+  finish_turn(*turn);
   return result;
 }
 
@@ -287,9 +291,7 @@ PyObject* unwrap_cown(Payload* payload) {
     if (Turn* turn = try_turn({payload, false})) {
       Carrying carrying;
       PyObject* value = take_value(payload);
-      PyObject* raised = value ? nullptr : take_exception();
-      runtime().scheduler().finish(nullptr, *turn);
-      if (raised) raise_exception(raised);
+      finish_turn(*turn);
       return value;
     }
     if (PyErr_Occurred()) return nullptr;

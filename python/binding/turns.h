@@ -24,11 +24,13 @@ struct Claim {
 int check_usable(Payload* payload, const char* what);
 // Holds all of them, or none. 0, or -1 with an error.
 int hold_all(std::span<const Claim> cowns, double timeout, const char* what);
-// Waits in the cown's queue until the thread holds it: to be given back with Scheduler::finish(). Null with an error, or
+// Waits in the cown's queue until the thread holds it: to be given back with finish_turn(). Null with an error, or
 // without one when the time (seconds) is over.
 Turn* take_turn(const Claim& cown, double timeout, const char* what);
 // The same without waiting: null, without an error (or with MemoryError), if the cown is not free.
 Turn* try_turn(const Claim& cown);
+// Gives it back. An error that is set stays so.
+void finish_turn(Turn& turn) noexcept;
 // Gives back one acquisition of a held cown. -1 with TransferError: it is given back, but workers will not get its value.
 int give_back(Held& held) noexcept;
 

@@ -1,7 +1,6 @@
 #include "window.h"
 
 #include <new>
-#include <utility>
 #include <vector>
 
 #include "runtime.h"
@@ -37,7 +36,7 @@ Turn* take_in_window(Payload& payload, double patience, const char* what) {
   Turn* turn = waits ? take_turn({&payload, false}, patience, what) : try_turn({&payload, false});
   if (turn) {
     if (runtime().open_access()) return turn;
-    runtime().scheduler().finish(nullptr, *turn);
+    finish_turn(*turn);
   } else if (PyErr_Occurred()) {
     return nullptr;
   }
@@ -49,7 +48,7 @@ Turn* take_in_window(Payload& payload, double patience, const char* what) {
 
 void finish_in_window(Payload& payload, Turn& turn) noexcept {
   if (!payload.pinned && payload.resident_here()) list(payload);
-  runtime().scheduler().finish(nullptr, turn);
+  finish_turn(turn);
 }
 
 PyObject* look_in_window(Payload& payload) {
@@ -64,9 +63,7 @@ PyObject* look_in_window(Payload& payload) {
     Carrying carrying;
     value = backend().value_to_change(payload);
   }
-  PyObject* raised = value ? nullptr : take_exception();
   finish_in_window(payload, *turn);
-  if (raised) raise_exception(raised);
   return value;
 }
 
@@ -81,7 +78,7 @@ void settle_window() noexcept {
   for (Payload* payload : cowns) {
     if (Turn* turn = try_turn({payload, false})) {
       backend().end_hold(*payload);
-      runtime().scheduler().finish(nullptr, *turn);
+      finish_turn(*turn);
     }
     // A Ctrl-C comes again, where it can be raised.
     if (PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) PyErr_SetInterrupt();

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from boc_testing import DEADLINE, Gate
-from bocpy import Cown, _bocpy, backend, quiesce, whencall
+from bocpy import Cown, _bocpy, backend, quiesce, wait, whencall
 
 #: True where values move between interpreters.
 MOVING = backend() == "subinterp"
@@ -28,6 +28,18 @@ def here() -> int:
 def elsewhere(worker: int) -> bool:
     """Whether the calling behavior runs in another worker than this one. On threads it may run anywhere."""
     return not MOVING or worker != here()
+
+
+def filled_by_a_behavior(make: Callable[..., object], *arguments: object) -> Cown[Any]:
+    """A cown whose value a behavior has made, in the time after `wait()`."""
+
+    def fill(cown):
+        cown.value = make(*arguments)
+
+    cown: Cown[Any] = Cown(None)
+    whencall(fill, [cown])
+    wait()
+    return cown
 
 
 def live_apart(gate: Gate, *makers: Callable[[], object]) -> list[Cown[Any]]:

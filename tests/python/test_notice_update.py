@@ -28,6 +28,7 @@ from bocpy import (
     wait,
     when,
 )
+from payload_testing import filled_by_a_behavior
 
 
 def test_value_and_default() -> None:
@@ -452,13 +453,7 @@ class UpdatesAsItGoes:
 @pytest.mark.backend("subinterp", reason="a value is carried here when the function looks at it")
 def test_an_update_by_a_value_that_the_function_fetches() -> None:
     """It would wait for the turn that its own thread has."""
-    cown = Cown(None)
-
-    @when(cown)
-    def fill(cown):
-        cown.value = UpdatesAsItGoes()
-
-    wait()
+    cown = filled_by_a_behavior(UpdatesAsItGoes)
     notice_write("k", 5)
     with pytest.raises(TransferError, match="could wait for that one"):
         notice_update("k", lambda value: cown.value, default=0)

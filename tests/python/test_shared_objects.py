@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from boc_testing import DEADLINE, caught, run_threads
 from bocpy import Cown, TransferError, batch, hold, read, scope, start, wait, when
-from payload_testing import MOVING
+from payload_testing import MOVING, filled_by_a_behavior
 
 
 @pytest.fixture
@@ -127,22 +127,21 @@ def slow() -> Iterator[type[Slow]]:
     Slow.go_on.set()
 
 
-def filled_by_a_behavior(which: str) -> Cown:
-    """In the time after wait()."""
-    cown = Cown(None)
+def unhurried(which: str) -> Slow:
+    """One that does not take its time in the interpreter of this call, which need not be the main one."""
+    Slow.go_on.set()
+    return Slow(which)
 
-    @when(cown)
-    def fill(cown):
-        Slow.go_on.set()  # of this interpreter, which need not be the main one
-        cown.value = Slow(which)
 
-    wait()
+def slow_cown(which: str) -> Cown:
+    """In the time after wait(). The next one that is pickled, or made again, in main takes its time."""
+    cown = filled_by_a_behavior(unhurried, which)
     Slow.go_on.clear()
     return cown
 
 
 def test_a_value_assigned_while_another_thread_looks_stays(slow: type[Slow]) -> None:
-    cown = filled_by_a_behavior("made")
+    cown = slow_cown("made")
     seen = []
 
     def look():
@@ -181,13 +180,13 @@ def scheduled_while_a_thread_copies(cown: Cown, schedule: Callable[[Cown], Cown]
 
 def test_the_window_ends_while_a_thread_copies_what_was_looked_at(slow: type[Slow]) -> None:
     """The value is in the main interpreter, and nobody can make it ready for workers just then: they get it there."""
-    cown = filled_by_a_behavior("pickled")
+    cown = slow_cown("pickled")
     result = scheduled_while_a_thread_copies(cown, lambda cown: when(cown)(lambda cown: cown.value.which))
     assert result.result(DEADLINE) == "pickled"
 
 
 def test_a_value_that_workers_read_in_main_may_be_changed_there_again(slow: type[Slow]) -> None:
-    cown = filled_by_a_behavior("pickled")
+    cown = slow_cown("pickled")
     result = scheduled_while_a_thread_copies(cown, lambda cown: when(read(cown))(lambda cown: cown.value.which))
     assert result.result(DEADLINE) == "pickled"
     wait()
@@ -198,14 +197,7 @@ def test_a_value_that_workers_read_in_main_may_be_changed_there_again(slow: type
 
 def test_a_look_does_not_wait_for_itself() -> None:
     """What makes the value anew runs while the thread has its turn."""
-    cown = Cown(None)
-
-    @when(cown)
-    def fill(cown):
-        cown.value = Nosy()
-
-    wait()
-    Nosy.cown = cown
+    cown = Nosy.cown = filled_by_a_behavior(Nosy)
     try:
         seen = cown.value
     except TransferError as error:
