@@ -296,11 +296,10 @@ def _note_interrupt_again() -> None:
     """See to it that the program still ends by the signal, as Python's programs do that Ctrl-C has ended.
 
     CPython notes that in a flag, which code run from a string takes down again, in whatever thread or interpreter: a
-    behavior may have, or a worker at its end. What is run by `python -m` never has the flag.
+    behavior may have, or a worker at its end.
     """
-    if getattr(sys.modules.get("__main__"), "__spec__", None) is None:
-        with contextlib.suppress(KeyboardInterrupt):
-            exec("raise KeyboardInterrupt")
+    with contextlib.suppress(KeyboardInterrupt):
+        exec("raise KeyboardInterrupt")
 
 
 def _end_as_interrupted() -> None:
