@@ -191,20 +191,19 @@ void forget_kept_recipes() noexcept {
 }
 
 void drop_kept_recipes() noexcept {
-  std::vector<CodeInfo*> infos;
+  KeptRecipe* all = nullptr;
   {
     [[maybe_unused]] auto guard = lock_kept();
-    infos = home().station->with_recipes;
-  }
-  KeptRecipe* all = nullptr;
-  for (CodeInfo* info : infos) {
-    KeptRecipe* taken = take_all(info);
-    while (taken) {
-      KeptRecipe* next = taken->next;
-      taken->next = all;
-      all = taken;
-      taken = next;
+    for (CodeInfo* info : home().station->with_recipes) {
+      KeptRecipe* taken = std::exchange(info->recipes, nullptr);
+      while (taken) {
+        KeptRecipe* next = taken->next;
+        taken->next = all;
+        all = taken;
+        taken = next;
+      }
     }
+    home().station->with_recipes.clear();
   }
   drop(all);
 }

@@ -1,7 +1,9 @@
 #include "code_info.h"
 
+#include <algorithm>
 #include <mutex>
 #include <new>
+#include <vector>
 
 #include "boc/sync.h"
 #include "clone.h"
@@ -15,36 +17,36 @@ Mutex creation_mutex;
 
 void free_info(void* extra);
 
-// An index belongs to an interpreter. Each thread remembers the one it used last.
-Py_ssize_t extra_index() {
-  struct Known {
-    PyInterpreterState* interpreter;
-    Py_ssize_t index;
-  };
-  static constinit thread_local Known last BOC_FAST_TLS{nullptr, -1};
-  PyInterpreterState* interpreter = PyInterpreterState_Get();
-  if (last.interpreter == interpreter) return last.index;
+// An index belongs to an interpreter: to its id, as its address may be another's later. -1 if CPython has none left.
+struct Index {
+  int64_t interpreter;
+  Py_ssize_t value;
+};
 
-  constexpr int kMany = 256;
-  static Known known[kMany];
-  static int count = 0;
+Index find_or_request_index(int64_t interpreter) {
   std::lock_guard lock(creation_mutex);
-  for (int i = 0; i < count; ++i) {
-    if (known[i].interpreter == interpreter) {
-      last = known[i];
-      return last.index;
-    }
-  }
-  Py_ssize_t index = count < kMany ? request_code_extra_index(free_info) : -1;
-  if (index < 0) {
+  static auto& known = *new std::vector<Index>;  // never freed: daemon threads outlive static objects
+  auto at = std::ranges::find(known, interpreter, &Index::interpreter);
+  if (at != known.end()) return *at;
+  known.reserve(known.size() + 1);  // first, as an index cannot be given back
+  known.push_back({interpreter, request_code_extra_index(free_info)});
+  return known.back();
+}
+
+Py_ssize_t extra_index() {
+  static constinit thread_local Index last BOC_FAST_TLS{-1, -1};
+  const int64_t interpreter = PyInterpreterState_GetID(PyInterpreterState_Get());
+  if (last.interpreter == interpreter) return last.value;
+  try {
+    const Index found = find_or_request_index(interpreter);
+    if (found.value >= 0) return (last = found).value;
     PyErr_SetString(PyExc_RuntimeError,
                     "CPython has no slot left for bocpy's notes on code objects: too many tools of this process "
-                    "(debuggers, tracers) took one each, or too many interpreters run");
-    return -1;
+                    "(debuggers, tracers) took one each");
+  } catch (const std::bad_alloc&) {
+    PyErr_NoMemory();
   }
-  known[count++] = {interpreter, index};
-  last = {interpreter, index};
-  return index;
+  return -1;
 }
 
 void clear_info(CodeInfo* info) {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 from boc_testing import caught, output_of
 from bocpy import Cown, quiesce, when
@@ -125,6 +127,26 @@ def test_nothing_of_a_rejected_when_runs() -> None:
             try: when(*arguments)(shout)
             except TypeError: print("refused")
     """
-    import textwrap
-
     assert output_of(textwrap.dedent(program)) == "refused\n" * 3
+
+
+def test_no_slot_left_for_notes_on_code() -> None:
+    """CPython has 255 for an interpreter: what it cannot give is an error that says so, of each `when`."""
+    source = """
+        import ctypes, sys
+        import bocpy
+
+        prefix = "PyUnstable_" if sys.version_info >= (3, 12) else "_Py"
+        request = getattr(ctypes.pythonapi, prefix + "Eval_RequestCodeExtraIndex")
+        request.restype = ctypes.c_ssize_t
+        while request(None) >= 0:
+            pass
+        for _ in range(2):
+            try:
+                bocpy.when(bocpy.Cown(1))(lambda c: None)
+            except RuntimeError as error:
+                print(str(error).split(":")[0])
+        bocpy.wait()
+    """
+    lines = output_of(textwrap.dedent(source)).splitlines()
+    assert lines == ["CPython has no slot left for bocpy's notes on code objects"] * 2
