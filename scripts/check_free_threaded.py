@@ -77,6 +77,7 @@ def _translation_units(interpreter: Interpreter, source: Path) -> list[dict[str,
         "CMAKE_BUILD_TYPE": "Debug",  # the quickest to compile
         "CMAKE_MAKE_PROGRAM": str(venv / "bin" / "ninja"),
         "BOC_BUILD_PYTHON": "ON",
+        "BOC_PRECOMPILE_HEADERS": "OFF",  # and so each file is seen to name what it uses
         "Python_EXECUTABLE": python,
         "pybind11_DIR": ask(python, "-m", "pybind11", "--cmakedir").strip(),
     }
