@@ -24,9 +24,10 @@ void encode_there(Fetch& request, Home& there, PyThreadState* state) noexcept {
     InHome in_home(there);
     Context visiting;
     context_of_thread = &visiting;
+    Carrying carrying;  // to the last destructor: somebody waits for the worker that visits, perhaps with cowns
     // Its thread may have served it, or moved it, while this one waited for the GIL.
     MovingPayload& payload = *request.payload;
-    if (payload.value && !payload.at.encoded) encode_resident(payload, request.keep);
+    if (payload.value && !payload.at.encoded) encode_resident(payload, payload.value, request.keep);
     PyErr_Clear();
     backend().drop_dead(visiting);
     PyThreadState_Clear(state);  // may run destructors too
@@ -80,6 +81,8 @@ bool fetch(MovingPayload& payload, bool keep, FetchCounters& counters) noexcept 
   const MovingPayload::Look found = payload.look();  // of readers there may be others, who change the state just now
   if (!found.encoded) {
     counters.failed.add();
+    std::lock_guard guard(payload.lock);
+    if (payload.value && !payload.encoded()) payload.uncarriable = true;  // whatever hindered it: behaviors go there
     return false;
   }
   counters.bytes.add(found.weight);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "context.h"
+#include "main_thread.h"
 #include "movable.h"
 #include "py_errors.h"
 #include "station.h"
@@ -21,24 +22,25 @@ void drop_copies(ReaderCopy* copies) noexcept {
   }
 }
 
-void note_reason(MovingPayload& payload) noexcept {
+// The caller keeps the value alive. It may be another's by now (T5): nothing is noted then.
+void note_reason(MovingPayload& payload, PyObject* value) noexcept {
   PyObject* error = take_exception();
-  if (error && !PyErr_GivenExceptionMatches(error, PyExc_Exception)) {
-    raise_exception(error);  // Ctrl-C says nothing about the value
+  if (error && !PyErr_GivenExceptionMatches(error, PyExc_Exception) && home().main() && on_main_thread()) {
+    raise_exception(error);  // what a signal's handler raises says nothing about the value
     return;
   }
   {
     std::lock_guard guard(payload.lock);
-    payload.uncarriable = true;
+    if (payload.value == value) payload.uncarriable = true;
   }
   Ref text(error ? reason_of(error) : nullptr);
   const char* utf8 = text ? PyUnicode_AsUTF8(text.get()) : nullptr;
   try {
     auto* reason =
-        new std::string(std::string("of type '") + Py_TYPE(payload.value)->tp_name + "': " + (utf8 ? utf8 : "unknown"));
+        new std::string(std::string("of type '") + Py_TYPE(value)->tp_name + "': " + (utf8 ? utf8 : "unknown"));
     {
       std::lock_guard guard(payload.lock);
-      std::swap(payload.reason, reason);
+      if (payload.value == value) std::swap(payload.reason, reason);
     }
     delete reason;
   } catch (const std::bad_alloc&) {
@@ -168,14 +170,13 @@ uint32_t weigh(PyObject* value) noexcept {
   return static_cast<uint32_t>(weight < UINT32_MAX ? weight : UINT32_MAX);
 }
 
-bool encode_resident(MovingPayload& payload, bool keep) noexcept {
-  PyObject* value = payload.value;
+bool encode_resident(MovingPayload& payload, PyObject* value, bool keep) noexcept {
   Carrying carrying;
   Leaving leaving(payload, !keep);
   PyObject* left = nullptr;
   Encoded* encoded = keep ? encode(value) : encode_stolen(value, &left);
   if (!encoded) {
-    note_reason(payload);
+    note_reason(payload, value);
     return false;
   }
   if (add_encoded(payload, value, encoded, keep)) Py_XDECREF(left);  // its destructors may look at the cown

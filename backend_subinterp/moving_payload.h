@@ -9,6 +9,7 @@
 namespace boc::py {
 
 struct MovingPayload;
+class Station;
 
 // A reader's decoded copy of an encoded value, one for each home that has asked.
 struct ReaderCopy {
@@ -48,6 +49,7 @@ struct MovingPayload final : Payload, Pooled {
   std::string* reason = nullptr;  // why it could not be encoded, of the last attempt
   uint32_t weight = 0;            // about how many bytes moving it would take
   SpinLock lock;
+  atomic<Station*> at_end{nullptr};  // the station whose end() is encoding it
   bool in_line = true;
   bool uncarriable = false;  // an attempt to encode it has failed; it stays where it is
   bool listed = false;       // in its home's list of residents, and under that one's lock
@@ -98,10 +100,10 @@ constexpr uint32_t PICKLED = 1024;
 // About how many bytes it takes to move the object; looks at it, but not into it.
 uint32_t weigh(PyObject* value) noexcept;
 
-// Attached to the payload's home: encodes the resident value. keep: it stays resident too (for readers); else the
-// object is given up. False: it cannot be encoded, and payload.reason says why; no error is set unless it is one that
-// must go on (KeyboardInterrupt).
-bool encode_resident(MovingPayload& payload, bool keep) noexcept;
+// Attached to the payload's home: encodes its value, which is resident there. keep: it stays resident too (for readers);
+// else the object is given up. False: it cannot be encoded, and payload.reason says why; no error is set unless it is one
+// that must go on (what a signal's handler raises).
+bool encode_resident(MovingPayload& payload, PyObject* value, bool keep) noexcept;
 // The same where it is quick and runs no Python code, else nothing happens. True if it was done.
 bool encode_ahead(MovingPayload& payload, bool keep) noexcept;
 // "of type 'list': TypeError: cannot pickle ...": why the last attempt to encode it failed.

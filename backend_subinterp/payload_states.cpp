@@ -9,6 +9,7 @@
 #include "py_errors.h"
 #include "station.h"
 #include "subinterp_backend.h"
+#include "window_list.h"
 
 namespace boc::py {
 namespace {
@@ -233,6 +234,8 @@ PyObject* SubinterpBackend::stored_error(Payload& payload) {
     if (p.at.encoded) {
       p.at.encoded->ref();
       encoded = EncodedRef(p.at.encoded);
+    } else if (!p.uncarriable) {
+      return nullptr;  // a holder has it
     }
   }
   if (!encoded) {
@@ -254,7 +257,7 @@ int SubinterpBackend::end_hold(Payload& payload) {
   MovingPayload& p = moving(payload);
   if (p.pinned || !p.resident_here()) return 0;
   forget_copies(p);
-  if (encode_resident(p, false)) return 0;
+  if (encode_resident(p, p.value, false)) return 0;
   if (!PyErr_Occurred()) {
     raise_error("TransferError",
                 PyUnicode_FromFormat("what this hold leaves in the cown cannot be carried to the workers: it is %s. It "
@@ -300,6 +303,7 @@ void SubinterpBackend::store_error(Payload& result, PyObject* stolen) noexcept {
   if (!encoded) {
     PyErr_Clear();
     become_resident(moving(result), stolen);
+    moving(result).uncarriable = true;
     return;
   }
   become_encoded(moving(result), encoded);
@@ -323,7 +327,10 @@ void SubinterpBackend::name_cancelled(Payload& payload, PyObject* error, Mutex& 
 bool SubinterpBackend::destroy(Payload& payload) noexcept {
   MovingPayload& p = moving(payload);
   if (p.generation != generation) return true;  // the parent process's: its threads may have been at work on all this
+  // Relaxed: who brought the last reference here has taken that station's lock since, or holds what it lists (T5).
+  if (Station* ending = p.at_end.load(relaxed); ending && ending->dies_later(p)) return false;
   if (!p.in_line && p.home && !p.home->station->may_die(p)) return false;
+  if (p.in_window.load(relaxed)) forget_in_window(p);
   if (failures().drop(p)) {
     if (p.elsewhere() && !p.encoded()) {
       Home* where = p.home;

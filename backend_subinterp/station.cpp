@@ -125,7 +125,9 @@ void Station::serve_mail() noexcept {
       mail_.erase(mail_.begin());
     }
     const bool before = std::exchange(update_waits_for_thread, update_waits_for_thread || fetch->for_update);
-    if (fetch->payload->value && fetch->payload->home == &home_) encode_resident(*fetch->payload, fetch->keep);
+    if (fetch->payload->value && fetch->payload->home == &home_) {
+      encode_resident(*fetch->payload, fetch->payload->value, fetch->keep);
+    }
     update_waits_for_thread = before;
     PyErr_Clear();
     fetch->parker.unpark();
@@ -231,6 +233,11 @@ PyObject* Station::take_resident(MovingPayload& payload, const PyObject* expecte
   return std::exchange(payload.value, nullptr);
 }
 
+bool Station::dies_later(MovingPayload& payload) noexcept {
+  std::lock_guard guard(residents_lock_);
+  return &payload == encoding_ && (encoding_dies_ = true);
+}
+
 bool Station::may_die(MovingPayload& payload) noexcept {
   std::lock_guard guard(residents_lock_);
   if (&payload == encoding_) return !(encoding_dies_ = true);
@@ -253,15 +260,17 @@ void Station::encode_residents() noexcept {
       std::lock_guard guard(residents_lock_);
       payload = encoding_ = residents_;
       if (!payload) return;
+      payload->at_end.store(this, relaxed);
       value = Ref(Py_NewRef(payload->value));
     }
-    if (!encode_resident(*payload, false)) {
+    if (!encode_resident(*payload, value.get(), false)) {
       PyErr_Clear();
       Py_XDECREF(take_resident(*payload, value.get()));  // lost
     }
     bool dies;
     {
       std::lock_guard guard(residents_lock_);
+      payload->at_end.store(nullptr, relaxed);
       encoding_ = nullptr;
       dies = std::exchange(encoding_dies_, false);
     }

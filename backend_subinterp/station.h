@@ -41,7 +41,7 @@ struct Template {
 //       gets the interpreter at once then.
 //   T5  The interpreter is there for as long as visitors are. When no more are admitted and all have left, its own thread
 //       encodes what is resident, which it does not hold: a holder may replace the value meanwhile (the object belongs to
-//       who takes it, take_resident), and a last reference may go (may_die).
+//       who takes it, take_resident), and a last reference may go, before or after that (may_die, dies_later).
 class Station {
  public:
   explicit Station(Home& home, Worker* worker) noexcept : home_(home), worker_(worker) {}
@@ -87,6 +87,9 @@ class Station {
   // From any thread. A payload without references dies: it is not listed any more. False: it is just being encoded by
   // end(), which lets it die afterwards.
   bool may_die(MovingPayload& payload) noexcept;
+  // From any thread. True: a payload without references, wherever its value is by now, is just being encoded by end(), which
+  // lets it die afterwards.
+  bool dies_later(MovingPayload& payload) noexcept;
   // No visitor comes any more, and those who are here have left. Detaches meanwhile.
   void close_to_visitors() noexcept;
   // The interpreter ends: residents are encoded, or lost where that is impossible; all else is dropped.

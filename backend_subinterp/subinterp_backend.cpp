@@ -151,7 +151,7 @@ namespace {
 void settle_in_main(MovingPayload& payload) noexcept {
   if (payload.pinned || !payload.resident_here()) return;
   forget_copies(payload);
-  if (encode_resident(payload, false)) return;
+  if (encode_resident(payload, payload.value, false)) return;
   // Ctrl-C, which whoever pumps raises. Workers will fetch the value from main.
   if (PyObject* error = take_exception()) Py_XSETREF(context().raised, error);
 }

@@ -38,7 +38,7 @@ struct Payload : Cown {
   atomic<bool> cancelled{false};   // failed, and the CancelledError is made when somebody looks; value: None until then
   atomic<bool> registered{false};  // has been pickled: known to the registry of live cowns
   bool pinned = false;             // P4; set when it is made
-  bool in_window = false;          // listed for the end of the window after wait(), under that list's mutex
+  atomic<bool> in_window{false};   // listed for the end of the window after wait() (window_list.h)
 
 #ifdef Py_GIL_DISABLED
   Mutex value_mutex;  // makes peek() and replace() one step each; elsewhere the GIL does

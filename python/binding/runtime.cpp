@@ -16,6 +16,7 @@
 #include "site.h"
 #include "waiting_behaviors.h"
 #include "window.h"
+#include "window_list.h"
 
 namespace boc::py {
 namespace {
@@ -92,10 +93,10 @@ int Runtime::start(unsigned workers) {
     const auto guard = enter_lifecycle();
     if (guard && scheduler_.running()) return 0;
     try {
-      if (guard && !closed()) scheduler_.start(workers ? workers : configured_);
       // Another thread's wait() may have opened the window since this one closed it. What was brought to main then is
       // fetched from there.
       open_.store(false, release);
+      if (guard && !closed()) scheduler_.start(workers ? workers : configured_);
     } catch (const std::bad_alloc&) {
       failure = "not enough memory for the workers";
     } catch (const std::system_error&) {
@@ -255,8 +256,8 @@ int refuse_while_carrying(const char* what) {
 int refuse_on_resting_worker(const char* what) {
   if (!on_resting_worker()) return 0;
   PyErr_Format(PyExc_RuntimeError,
-               "%s on a worker between two behaviors (in a destructor, say) would stop the worker. Schedule what comes "
-               "next with @when",
+               "%s on a worker between two behaviors (in a destructor or an initializer, say) would stop the worker. "
+               "Schedule what comes next with @when",
                what);
   return -1;
 }
@@ -298,6 +299,7 @@ PyObject* py_start(PyObject*, PyObject* args) {
   unsigned workers;
   PyObject* initializer;
   if (!PyArg_ParseTuple(args, "IO", &workers, &initializer)) return nullptr;
+  if (refuse_on_resting_worker("start()") < 0) return nullptr;
   runtime().close_window();
   if (initializer != Py_None && backend().set_initializer(initializer) < 0) return nullptr;
   const int started = runtime().before_start() < 0 ? -1 : runtime().start(workers);
@@ -319,7 +321,7 @@ PyObject* py_quiesce(PyObject*, PyObject* args) {
   double timeout;
   const char* what;
   if (!PyArg_ParseTuple(args, "ds", &timeout, &what)) return nullptr;
-  if (refuse_in_behavior(what) < 0 || refuse_in_batch(what) < 0) return nullptr;
+  if (refuse_in_behavior(what) < 0 || refuse_in_batch(what) < 0 || refuse_on_resting_worker(what) < 0) return nullptr;
   // What was scheduled as the workers stopped, by a destructor say, waits for the next ones (H3).
   if (!runtime().scheduler().root().idle() && runtime().resume() < 0) return nullptr;
   int idle = wait_idle(runtime().scheduler().root(), monotonic_now() + timeout, what);
@@ -423,7 +425,7 @@ PyObject* py_after_fork(PyObject*, PyObject* in_child) {
   notices_after_fork();
   messages_after_fork();
   waiting_behaviors_after_fork();
-  window_after_fork();
+  window_list_after_fork();
   make_runtime(sub_interpreters_chosen());  // the old runtime is left alone for ever: nothing of it can be trusted
   Py_RETURN_NONE;
 }

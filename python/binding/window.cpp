@@ -1,34 +1,11 @@
 #include "window.h"
 
-#include <new>
 #include <vector>
 
 #include "runtime.h"
+#include "window_list.h"
 
 namespace boc::py {
-namespace {
-
-struct Listed {
-  std::mutex mutex;
-  std::vector<Payload*> cowns;  // references
-};
-
-Listed* listed = new Listed;  // never destroyed: threads may still look after static destruction
-
-void list(Payload& payload) noexcept {
-  std::lock_guard guard(listed->mutex);
-  if (payload.in_window) return;
-  try {
-    listed->cowns.push_back(&payload);
-  } catch (const std::bad_alloc&) {
-    return;  // workers fetch it
-  }
-  payload.in_window = true;
-  payload.ref();
-}
-
-}  // namespace
-
 Turn* take_in_window(Payload& payload, double patience, const char* what) {
   Context& here = context();
   // Who holds something, or carries a value for somebody, must not let others wait for him.
@@ -47,7 +24,7 @@ Turn* take_in_window(Payload& payload, double patience, const char* what) {
 }
 
 void finish_in_window(Payload& payload, Turn& turn) noexcept {
-  if (!payload.pinned && payload.resident_here()) list(payload);
+  if (backend().has_homes() && !payload.pinned && payload.resident_here()) list_in_window(payload);
   finish_turn(turn);
 }
 
@@ -68,12 +45,7 @@ PyObject* look_in_window(Payload& payload) {
 }
 
 void settle_window() noexcept {
-  std::vector<Payload*> cowns;
-  {
-    std::lock_guard guard(listed->mutex);
-    cowns.swap(listed->cowns);
-    for (Payload* payload : cowns) payload->in_window = false;
-  }
+  const std::vector<Payload*> cowns = take_listed_in_window();
   PyObject* raised = take_exception();
   for (Payload* payload : cowns) {
     if (Turn* turn = try_turn({payload, false})) {
@@ -86,10 +58,6 @@ void settle_window() noexcept {
     if (payload->unref()) backend().drop(payload);
   }
   raise_exception(raised);
-}
-
-void window_after_fork() noexcept {
-  listed = new Listed;
 }
 
 }  // namespace boc::py

@@ -3,7 +3,7 @@
 // Invariants
 //   W1  Whoever replaces a value, or brings it to the interpreter where it is asked for, holds the cown meanwhile, by a turn
 //       of his own if he has none. Who finds it in place holds nothing (PyBackend::peek).
-//   W2  What a turn in the window leaves here is listed. The end of the window makes it ready for the workers, unless
+//   W2  What a turn in the window leaves in main's interpreter, where workers have others, is listed. The end of the window makes it ready for the workers, unless
 //       somebody holds the cown just then: workers fetch it from here in that case.
 #pragma once
 
@@ -19,7 +19,5 @@ Turn* take_in_window(Payload& payload, double patience, const char* what);
 void finish_in_window(Payload& payload, Turn& turn) noexcept;
 // The window is over. May run Python code; leaves no error.
 void settle_window() noexcept;
-// In the child: the cowns are the parent's.
-void window_after_fork() noexcept;
 
 }  // namespace boc::py

@@ -230,7 +230,11 @@ def _drain(*, last: bool, alone: bool = False) -> None:
 
 
 def _ended_by_interrupt() -> bool:
-    return not hasattr(sys, "ps1") and getattr(sys, "last_type", None) is KeyboardInterrupt
+    if hasattr(sys, "ps1") or getattr(sys, "last_type", None) is not KeyboardInterrupt:
+        return False
+    # Who has printed it and gone on (the code module, a window's main loop) was called by somebody.
+    traceback = getattr(sys, "last_traceback", None)
+    return traceback is not None and traceback.tb_frame.f_back is None
 
 
 def _flush() -> None:

@@ -6,6 +6,7 @@ Each goes around among two to eight workers; whatever it does, everything ends a
 from __future__ import annotations
 
 import collections
+import functools
 import math
 import os
 import sys
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 from boc_testing import DEADLINE, Gate, caught, output_of
 from bocpy import Cown, TransferError, quiesce, read, start, wait, when
-from payload_testing import anchors, beside, here
+from payload_testing import MOVING, anchors, beside, here, live_apart
 
 WORKERS = pytest.mark.parametrize("workers", [2, 4, 8])
 
@@ -72,6 +73,14 @@ def test_values_that_refuse(make, workers: int, gate: Gate) -> None:
     assert caught(lambda: cown.result(timeout=DEADLINE))[0] in allowed
     when(cown)(lambda cown: setattr(cown, "value", [1])).result(timeout=DEADLINE)
     assert cown.result() == [1]
+
+
+@pytest.mark.parametrize("error", [ValueError, SystemExit, KeyboardInterrupt])
+def test_two_that_refuse_in_different_workers(error, two_workers: None, gate: Gate) -> None:
+    """A behavior that needs both gets one of them and an error."""
+    left, right = live_apart(gate, *[functools.partial(Refusing, error)] * 2)
+    both = when(left, right)(lambda *cowns: sorted(caught(lambda c=c: c.value)[0] for c in cowns))
+    assert both.result(timeout=DEADLINE) == ["", "TransferError" if MOVING else ""]
 
 
 @WORKERS

@@ -349,6 +349,18 @@ def test_code_run_from_strings_does_not_hide_it(command: str, workers: int) -> N
     run(source, workers=workers, command=command).check(code=INTERRUPTED, out=["ran"], err=None)
 
 
+def test_one_that_was_printed_does_not_end_the_program() -> None:
+    """As an interpreter within the program does, or a window's main loop."""
+    source = """
+        import code
+        from bocpy import Cown, when
+
+        code.InteractiveInterpreter().runcode(compile("raise KeyboardInterrupt", "<console>", "exec"))
+        when(Cown(0))(lambda c: print("ran", flush=True))
+    """
+    run(source).check(out=["ran"], err=None)
+
+
 def test_finally_blocks_still_use_the_runtime(tmp_path: Path) -> None:
     """On the way out of the program, before it ends, nothing is dropped yet."""
     source = """

@@ -109,6 +109,52 @@ def test_destructors_at_the_end(values: str, rest: str, workers: int) -> None:
     assert set(ended.lines) <= {"gone"} and 4 <= len(ended.lines) <= 8, str(ended)
 
 
+@pytest.mark.parametrize("refuses", [False, True])
+@pytest.mark.parametrize("last", ["del c", "box.append(c)"])
+@pytest.mark.parametrize("value", ["7", "[7]"])
+def test_a_thread_replaces_what_is_just_carried_at_the_end(value: str, last: str, refuses: bool) -> None:
+    """On threads nothing is carried then, and the thread is just there."""
+    source = f"""
+    import os, threading
+    import bocpy
+    from bocpy import Cown, when
+
+    began, tell = os.pipe()
+    done, answer = os.pipe()
+
+    class Slow:
+        def __reduce__(self):
+            import os
+            os.write(tell, b"x")
+            os.read(done, 1)
+            if {refuses}:
+                raise TypeError("not me")
+            return int, (1,)
+
+    def replace():
+        c = box.pop()
+        os.read(began, 1)
+        c.acquire()  # not `with c`, which would ask for the value
+        c.value = {value}
+        c.release()
+        with c as present:
+            assert present == {value}
+        {last}
+        kept = [Cown([i]) for i in range(1000)]
+        os.write(answer, b"x")
+        threading.Event().wait()
+
+    c = Cown(None)
+    when(c)(lambda c: setattr(c, "value", Slow())).result()
+    bocpy.quiesce()
+    box = [c]
+    del c
+    threading.Thread(target=replace, daemon=True).start()
+    print("end")
+    """
+    run(source, workers=2).check(out=["end"])
+
+
 @WORKERS
 def test_destructors_that_schedule_at_the_end(workers: int) -> None:
     source = """
