@@ -70,11 +70,14 @@ def _scan(code: CodeType, found: _Found, free: frozenset[str]) -> None:
 
 
 def imported_modules(code: CodeType) -> list[str]:
-    """The names of the modules that `code` and its nested codes import."""
-    names = [str(each.argval) for each in dis.get_instructions(code) if each.opname == "IMPORT_NAME"]
-    for inner in _nested(code):
-        names += imported_modules(inner)
-    return names
+    """The names of the modules that `code` imports itself, where no `try` is ready for an error."""
+    instructions = dis.Bytecode(code)
+    guarded = [range(entry.start, entry.end) for entry in getattr(instructions, "exception_entries", ())]
+    return [
+        str(each.argval)
+        for each in instructions
+        if each.opname == "IMPORT_NAME" and not any(each.offset in block for block in guarded)
+    ]
 
 
 def analyze(code: CodeType) -> _Analysis:

@@ -89,6 +89,13 @@ def find(module_name: object, qualname: object) -> Any:
     return found
 
 
+def other_name(cls: type) -> str | None:
+    """The name by which its module has a class that does not stand under its own."""
+    if not importable(cls.__module__):
+        return None
+    return next((name for name, value in list(vars(sys.modules[cls.__module__]).items()) if value is cls), None)
+
+
 def name_of_module(module: ModuleType) -> str:
     """The name to import the module by. ImportError if there is none."""
     name: Any = module.__dict__.get("__name__")

@@ -14,7 +14,16 @@ from . import _carry_special as _special
 from ._bocpy import Cown, Matrix, _xi_supported
 from ._carry_classes import Record, by_number, record_of, reserve
 from ._carry_immutable import ATOMS, is_fixed, is_simple
-from ._carry_names import MISSING, find, importable, is_standard, module_named, name_in_types, name_of_module
+from ._carry_names import (
+    MISSING,
+    find,
+    importable,
+    is_standard,
+    module_named,
+    name_in_types,
+    name_of_module,
+    other_name,
+)
 from ._carry_stand_ins import Bare, End, Key, Marked, Namespace, Own, Target
 from ._carry_stream import Beside, OutsideList, headed, reduce_outside_list
 
@@ -276,12 +285,13 @@ class CarryPickler(Pickler):
             if name is None:
                 raise PicklingError(f"no name is known by which another interpreter finds the class '{cls.__name__}'")
             return getattr, (sys.modules["types"], name)
-        return self._numbered(cls)
+        name = other_name(cls)
+        return self._numbered(cls) if name is None else (getattr, (sys.modules[cls.__module__], name))
 
     def _exception(self, error: BaseException) -> Any:
         self.saw_chain |= error.__cause__ is not None or error.__context__ is not None
         reduced = _reductions.reduce_exception(error, self.chains)
-        if not self.lenient or reduced is NotImplemented:
+        if not self.lenient or reduced is NotImplemented or reduced[0] is not _reductions.make_exception:
             return reduced
         arguments, attributes, fields, chain = reduced[2]
         kept = []
@@ -404,6 +414,7 @@ _OWN: frozenset[Any] = frozenset(
         _functions.make_function,
         _functions.new_globals,
         _reductions.fill_exception,
+        _reductions.fill_reduced_exception,
         _reductions.make_exception,
     }
 )

@@ -136,6 +136,9 @@ _GROUP: type[BaseException] | None = getattr(__import__("builtins"), "BaseExcept
 _NOT_COPIED = frozenset({"args", "obj", "exceptions", "message"})
 
 
+_ARGS: Any = vars(BaseException)["args"]
+
+
 def make_exception(base: type[BaseException], cls: type[BaseException], *arguments: Any) -> BaseException:
     """Make an exception by its built-in base's __new__ alone."""
     return base.__new__(cls, *arguments)
@@ -144,12 +147,16 @@ def make_exception(base: type[BaseException], cls: type[BaseException], *argumen
 def fill_exception(exception: BaseException, state: tuple[Any, ...]) -> None:
     """Give a bare exception its arguments, attributes and chain."""
     arguments, attributes, fields, chain = state
-    # Past what the class itself may do when it is told to change.
-    object.__setattr__(exception, "args", arguments)
+    # Past what the class itself may do when it is told to change, or has under that name.
+    _ARGS.__set__(exception, arguments)
     for name, value in fields.items():
         object.__setattr__(exception, name, value)
     if attributes:
         exception.__dict__.update(attributes)
+    _set_chain(exception, chain)
+
+
+def _set_chain(exception: BaseException, chain: tuple[Any, ...] | None) -> None:
     if chain is not None:
         for name, value in zip(("__cause__", "__context__", "__suppress_context__"), chain, strict=True):
             object.__setattr__(exception, name, value)
@@ -183,6 +190,28 @@ def _links(exception: BaseException, chain: bool) -> tuple[Any, ...] | None:
     return (cause, None, True) if type(cause) is BehaviorTraceback else None
 
 
+def _add_what_is_kept(exception: BaseException, reduced: Any, chain: bool) -> Any:
+    """A class's own reduction, and what Python itself adds to an exception: its chain, place and notes."""
+    links, notes = _links(exception, chain), exception.__dict__.get("__notes__")
+    if type(reduced) is not tuple or (links is None and notes is None):
+        return NotImplemented
+    make, arguments, state, items, pairs, setter = (*reduced, None, None, None, None)[:6]
+    return make, arguments, (state, setter, links, notes), items, pairs, fill_reduced_exception
+
+
+def fill_reduced_exception(exception: Any, kept: tuple[Any, ...]) -> None:
+    """Give what a reduction has made its state, as pickle does, and then what Python itself had added."""
+    state, setter, chain, notes = kept
+    if setter is not None:
+        setter(exception, state)
+    elif state is not None:
+        exception.__setstate__(state)
+    if isinstance(exception, BaseException):  # its reduction may have made something else
+        if notes is not None:
+            exception.__dict__["__notes__"] = notes
+        _set_chain(exception, chain)
+
+
 def reduce_exception(exception: BaseException, chain: bool) -> Any:
     """Reduce an exception so that its class's own __init__ is not run; a class's own reduction is respected."""
     cls = type(exception)
@@ -191,10 +220,10 @@ def reduce_exception(exception: BaseException, chain: bool) -> Any:
         if not base.__flags__ & HEAP_TYPE:
             break
         if "__reduce__" in vars(base) or "__reduce_ex__" in vars(base):
-            return NotImplemented
+            return _add_what_is_kept(exception, exception.__reduce_ex__(5), chain)
     arguments: tuple[Any, ...] = ()
     if _GROUP is not None and isinstance(exception, _GROUP):
         arguments = (exception.message, list(exception.exceptions))  # type: ignore[attr-defined]
     links = _links(exception, chain)
-    state = (exception.args, exception.__dict__ or None, _exception_fields(exception), links)
+    state = (_ARGS.__get__(exception), exception.__dict__ or None, _exception_fields(exception), links)
     return make_exception, (base, cls, *arguments), state, None, None, fill_exception

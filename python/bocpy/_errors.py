@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from _thread import allocate_lock
+from _thread import RLock
 
 TYPE_CHECKING = False  # importing typing takes longer than all the rest; type checkers know the name
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ def _cancelled_error() -> type[Exception]:
     )
 
 
-_cancelled_lock = allocate_lock()
+# Reentrant: a program's own module may stand in the way of one that concurrent.futures imports, and import bocpy.
+_cancelled_lock = RLock()
 
 
 def __getattr__(name: str) -> Any:

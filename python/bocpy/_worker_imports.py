@@ -4,7 +4,8 @@ A finder in front of all others passes every import on to them and looks at what
 - before 3.14 an extension module that a sub-interpreter imports first may corrupt the process: main imports it first;
 - one that refuses interpreters with a GIL of their own fails with an error that says what to do about it;
 - a few modules of the standard library are changed once they are there (logging, threading, signal, ...);
-- globals of a module that are cowns in main become main's cowns.
+- globals of a module that are cowns in main become main's cowns;
+- a package imports its submodules as they are named (_worker_packages.py).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import marshal
 import sys
 
-from . import _bocpy, _module_cowns, _worker_refusals, _worker_reports
+from . import _bocpy, _module_cowns, _worker_packages, _worker_refusals, _worker_reports
 from ._worker_kinds import IMPORT, REFUSED
 
 TYPE_CHECKING = False  # importing typing costs more than all of this; type checkers know the name
@@ -124,6 +125,9 @@ class _Loader:
             _importing -= own
         if own:
             _module_cowns.replace(name)
+        present = sys.modules.get(name)
+        if present is not None and "__path__" in present.__dict__:
+            _worker_packages.complete(present)
         change = _after.pop(name, None)
         if change is not None:
             change(sys.modules[name])

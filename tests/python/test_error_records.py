@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import linecache
 import sys
 import traceback
@@ -186,6 +187,36 @@ def test_notes_are_kept() -> None:
 
     text = shown(failure_of(when()(fails)))
     assert "a note of its own" in text and "KeyError: 'k'" in text and "in fails" in text
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="notes came with 3.11")
+def test_exceptions_that_say_how_they_are_pickled() -> None:
+    """The class decides about itself; place, cause and notes are Python's."""
+
+    def fails():
+        try:
+            json.loads("{x")
+        except ValueError as error:
+            error.add_note("a note of its own")
+            raise error from KeyError("k")
+
+    error = failure_of(when()(fails))
+    assert isinstance(error, json.JSONDecodeError) and error.pos == 1
+    text = shown(error)
+    assert "a note of its own" in text and "KeyError: 'k'" in text and "in fails" in text
+    again = whencall(lambda error: error, [], [error]).result()
+    assert again.pos == 1 and "in fails" in shown(again)
+
+
+def test_an_exception_with_args_of_its_own() -> None:
+    class Odd(Exception):
+        args = property(lambda self: ("of the class",))
+
+    def fails():
+        raise Odd("given")
+
+    error = failure_of(when()(fails))
+    assert type(error) is Odd and error.args == ("of the class",) and str(error) == "given"
 
 
 def test_an_error_that_went_through_a_capture_is_still_told() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 import pytest
-from boc_testing import output_of
+from boc_testing import output_of, run_python
 
 PROLOGUE = """
 import sys
@@ -165,3 +165,130 @@ def test_attributes_of_a_module_that_are_set_at_run_time() -> None:
         """
     )
     assert output_of(source, files={"settings.py": "DEBUG = False\n"}) == "ok\n"
+
+
+SUBMODULES = {
+    "three names": "import xml.etree.ElementTree; f = lambda: xml.etree.ElementTree.fromstring('<a/>').tag",
+    "a closure": "f = local()",
+    "a default": "import urllib.parse; f = lambda module=urllib: module.parse.quote('a')",
+    "in a value": "import urllib.parse; cown = Cown([urllib]); f = lambda: whencall(quote, [cown])",
+    "by name": "import urllib.parse; f = lambda: getattr(urllib, 'parse').quote('a')",
+    "in a module": "import scheduling; f = scheduling.nested",
+    "of the program": "import package.inner.deep; f = lambda: package.inner.deep.name",
+    "in two names": "import package.inner.deep as deep; inner = package = None; f = lambda: deep.__name__",
+}
+
+
+@pytest.mark.parametrize("how", SUBMODULES)
+def test_submodules_that_main_has_imported(how: str) -> None:
+    """Naming the package is enough, as it is in main."""
+    source = f"""
+    from bocpy import Cown, start, when, whencall
+
+    def local():
+        import urllib.parse
+        return lambda: urllib.parse.quote("a")
+
+    def quote(cown):
+        return cown.value[0].parse.quote("a")
+
+    start(2)
+    {SUBMODULES[how]}
+    answers = [when()(f) for _ in range(8)]
+    seen = set()
+    for answer in answers:
+        found = answer.result()
+        seen.add(found.result() if isinstance(found, Cown) else found)
+    assert len(seen) == 1, seen
+    print(*seen)
+    """
+    files = {
+        "scheduling.py": """if True:
+            def nested():
+                import urllib.parse
+                from bocpy import when
+                return when()(lambda: urllib.parse.quote("a"))
+        """,
+        "package/__init__.py": "",
+        "package/inner/__init__.py": "",
+        "package/inner/deep.py": "name = 'package.inner.deep'",
+    }
+    expected = "package.inner.deep" if "package" in SUBMODULES[how] else "a"
+    assert output_of(textwrap.dedent(source), files=files) == expected + "\n"
+
+
+def test_what_a_package_lacks_is_still_an_error() -> None:
+    """Its own __getattr__ is asked first; a submodule that fails says so."""
+    source = """
+    import package
+    from bocpy import start, when
+
+    def ask():
+        found = [package.answer, hasattr(package, "nothing"), hasattr(package, "__nothing__")]
+        for name in ("nothing", "broken"):
+            try:
+                getattr(package, name)
+            except (AttributeError, ZeroDivisionError) as error:
+                found.append(f"{type(error).__name__}: {error}")
+        return found
+
+    start(2)
+    ask_here = ask()
+    found = when()(ask).result()
+    assert found[:4] == ask_here[:4] == [42, False, False, "AttributeError: no nothing"], (found, ask_here)
+    print("ok")
+    """
+    package = """if True:
+        def __getattr__(name):
+            if name == "answer":
+                return 42
+            raise AttributeError(f"no {name}")
+    """
+    files = {"package/__init__.py": package, "package/broken.py": "1 / 0"}
+    assert output_of(textwrap.dedent(source), files=files) == "ok\n"
+
+
+def test_classes_that_stand_under_another_name_in_their_module() -> None:
+    """They are the module's own everywhere."""
+    source = """
+    import making
+    from bocpy import Cown, start, when
+
+    start(2)
+    for make in (making.value, making.point, making.mode):
+        assert when(Cown(make()))(lambda c: making.kinds(c.value)).result() == making.kinds(make())
+        assert making.kinds(when()(make).result()) == making.kinds(make())
+    try:
+        when()(making.fail).result()
+    except making.Error as error:
+        print(error)
+    """
+    making = """if True:
+        import collections, enum
+
+        def _make():
+            class Error(Exception):
+                pass
+            class Value:
+                pass
+            return Error, Value
+
+        Error, Value = _make()
+        Point = collections.namedtuple("P", "x y")
+        Mode = enum.Enum("M", "A B")
+
+        def value(): return Value()
+        def point(): return Point(1, 2)
+        def mode(): return Mode.B
+        def kinds(v): return isinstance(v, Value), isinstance(v, Point), v is Mode.B
+        def fail(): raise Error("as the module's own")
+    """
+    assert output_of(textwrap.dedent(source), files={"making.py": making}) == "as the module's own\n"
+
+
+def test_a_script_that_is_in_the_way_of_a_module() -> None:
+    """What bocpy needs imports the script instead: the error is that of the import, and nothing waits."""
+    source = "import runpy; runpy.run_path('logging.py', run_name='__main__')"
+    done = run_python(source, files={"logging.py": "from bocpy import *"})
+    assert done.returncode == 1
+    assert "concurrent" in done.stderr.splitlines()[-1], done.stderr

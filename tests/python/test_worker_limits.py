@@ -167,6 +167,33 @@ def test_after_the_first_failure_the_when_refuses() -> None:
     assert lines == ["in the behavior True", "at the when True", "at the when True"]
 
 
+@OWN_INTERPRETER
+def test_what_is_ready_for_the_failure_is_not_refused() -> None:
+    """An import within a `try`, and one of a function that another behavior is made of."""
+    if caught(__import__, "_testsinglephase")[0]:
+        pytest.skip("this Python has no _testsinglephase")
+    source = """
+        from bocpy import PinnedCown, when
+        def tries():
+            try:
+                import _testsinglephase
+            except ImportError:
+                return "something else"
+            return "the extension"
+        def schedules(pinned):
+            @when(pinned)
+            def on_main(pinned):
+                import _testsinglephase
+                return _testsinglephase.sum(1, 2)
+            return on_main
+        pinned = PinnedCown(None)
+        for _ in range(3):
+            print(when()(tries).result())
+            print(when()(lambda: schedules(pinned)).result().result())
+    """
+    assert output_of(textwrap.dedent(source)).splitlines() == ["something else", "3"] * 3
+
+
 def test_a_failure_leaves_the_worker_well() -> None:
     start(1)
     cown = Cown(0)
