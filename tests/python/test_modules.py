@@ -168,7 +168,7 @@ def test_attributes_of_a_module_that_are_set_at_run_time() -> None:
 
 
 SUBMODULES = {
-    "three names": "import xml.etree.ElementTree; f = lambda: xml.etree.ElementTree.fromstring('<a/>').tag",
+    "three names": "import xml.dom.minidom; f = lambda: xml.dom.minidom.Document().createElement('a').tagName",
     "a closure": "f = local()",
     "a default": "import urllib.parse; f = lambda module=urllib: module.parse.quote('a')",
     "in a value": "import urllib.parse; cown = Cown([urllib]); f = lambda: whencall(quote, [cown])",
