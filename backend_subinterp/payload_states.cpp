@@ -333,20 +333,14 @@ bool SubinterpBackend::destroy(Payload& payload) noexcept {
   if (p.in_window.load(relaxed)) forget_in_window(p);
   if (failures().drop(p)) {
     if (p.elsewhere() && !p.encoded()) {
-      Home* where = p.home;
-      where->station->unlist_resident(p);
-      where->station->report_later(std::exchange(p.value, nullptr), p.origin);
+      p.home->station->report_later(std::exchange(p.value, nullptr), p.origin);
     } else {
       Ref error(value_of(p, true));
       if (!error) error = Ref(take_exception());
       if (error) failures().report(error.get(), p.origin);
     }
   }
-  PyObject* pinned = nullptr;
-  if (p.pinned) {
-    p.home->station->unlist_resident(p);
-    pinned = std::exchange(p.value, nullptr);
-  }
+  PyObject* pinned = p.pinned ? std::exchange(p.value, nullptr) : nullptr;
   PyObject* mine = clear_state(p);
   delete &p;
   Py_XDECREF(mine);

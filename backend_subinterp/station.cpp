@@ -221,11 +221,6 @@ void Station::list_resident(MovingPayload& payload) noexcept {
   payload.listed = true;
 }
 
-void Station::unlist_resident(MovingPayload& payload) noexcept {
-  std::lock_guard guard(residents_lock_);
-  unlist(payload);
-}
-
 PyObject* Station::take_resident(MovingPayload& payload, const PyObject* expected) noexcept {
   std::lock_guard guard(residents_lock_);
   if (!payload.value || (expected && payload.value != expected)) return nullptr;
@@ -233,14 +228,20 @@ PyObject* Station::take_resident(MovingPayload& payload, const PyObject* expecte
   return std::exchange(payload.value, nullptr);
 }
 
+bool Station::postpone(MovingPayload& payload) noexcept {
+  if (&payload != encoding_) return false;
+  encoding_dies_ = true;
+  return true;
+}
+
 bool Station::dies_later(MovingPayload& payload) noexcept {
   std::lock_guard guard(residents_lock_);
-  return &payload == encoding_ && (encoding_dies_ = true);
+  return postpone(payload);
 }
 
 bool Station::may_die(MovingPayload& payload) noexcept {
   std::lock_guard guard(residents_lock_);
-  if (&payload == encoding_) return !(encoding_dies_ = true);
+  if (postpone(payload)) return false;
   unlist(payload);
   return true;
 }

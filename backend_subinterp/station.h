@@ -80,7 +80,6 @@ class Station {
   // What is scheduled here may also run here: the recipe's function is then this one (borrowed).
   void adopt_template(Recipe& recipe, PyObject* function);
   void list_resident(MovingPayload& payload) noexcept;
-  void unlist_resident(MovingPayload& payload) noexcept;  // from any thread
   // From any thread. The object of a resident payload, which is not resident any more then. Null if it is not resident, or
   // if its object is another one than `expected`.
   PyObject* take_resident(MovingPayload& payload, const PyObject* expected) noexcept;
@@ -106,7 +105,8 @@ class Station {
   };
 
   void announce() noexcept;
-  void unlist(MovingPayload& payload) noexcept;  // under residents_lock_
+  void unlist(MovingPayload& payload) noexcept;    // under residents_lock_
+  bool postpone(MovingPayload& payload) noexcept;  // the same; what dies_later() says
   void encode_residents() noexcept;
   void serve_mail() noexcept;
   void drop_listed() noexcept;

@@ -18,13 +18,13 @@ Table* table = new Table;  // never destroyed: threads may still look after stat
 }  // namespace
 
 void list_in_window(Payload& payload) noexcept {
+  payload.strong_only.store(false, relaxed);  // C4: references are made from this table
   std::lock_guard guard(table->mutex);
   try {
     table->cowns.insert(&payload);
   } catch (const std::bad_alloc&) {
     return;
   }
-  payload.strong_only.store(false, relaxed);  // C4: references are made from this table
   payload.in_window.store(true, relaxed);
 }
 

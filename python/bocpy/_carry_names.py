@@ -93,14 +93,19 @@ def other_name(cls: type) -> str | None:
     """The name by which its module has a class that does not stand under its own."""
     if not importable(cls.__module__):
         return None
-    return next((name for name, value in list(vars(sys.modules[cls.__module__]).items()) if value is cls), None)
+    return name_within(vars(sys.modules[cls.__module__]), cls)
+
+
+def name_within(namespace: dict[str, Any], thing: object) -> str | None:
+    """A name under which the thing itself stands there."""
+    return next((name for name, value in list(namespace.items()) if value is thing), None)
 
 
 def name_of_module(module: ModuleType) -> str:
     """The name to import the module by. ImportError if there is none."""
     name: Any = module.__dict__.get("__name__")
     if sys.modules.get(name) is not module:
-        name = next((key for key, value in list(sys.modules.items()) if value is module), name)
+        name = name_within(sys.modules, module) or name
     if name == "__main__" or (importable(name) and sys.modules[name] is module):
         return str(name)
     shown = name if type(name) is str else "?"

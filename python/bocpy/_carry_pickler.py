@@ -22,6 +22,7 @@ from ._carry_names import (
     module_named,
     name_in_types,
     name_of_module,
+    name_within,
     other_name,
 )
 from ._carry_stand_ins import Bare, End, Key, Marked, Namespace, Own, Target
@@ -325,7 +326,7 @@ class CarryPickler(Pickler):
         main = sys.modules.get("__main__")
         sources = [source for source, _ in self.watched.values()]
         for source in [*sources, main.__dict__] if main is not None else sources:
-            name = next((name for name, value in list(source.items()) if value is thing), None)
+            name = name_within(source, thing)
             if name is not None:
                 module = sys.modules.get(source.get("__name__", ""))
                 if module is not None and module.__dict__ is source and importable(source["__name__"]):

@@ -190,11 +190,14 @@ def _links(exception: BaseException, chain: bool) -> tuple[Any, ...] | None:
     return (cause, None, True) if type(cause) is BehaviorTraceback else None
 
 
-def _add_what_is_kept(exception: BaseException, reduced: Any, chain: bool) -> Any:
-    """A class's own reduction, and what Python itself adds to an exception: its chain, place and notes."""
+def _own_reduction(exception: BaseException, chain: bool) -> Any:
+    """As its class reduces the exception, and with what Python itself has added: its chain, place and notes."""
     links, notes = _links(exception, chain), exception.__dict__.get("__notes__")
-    if type(reduced) is not tuple or (links is None and notes is None):
+    if links is None and notes is None:
         return NotImplemented
+    reduced = exception.__reduce_ex__(5)
+    if type(reduced) is not tuple:
+        return reduced
     make, arguments, state, items, pairs, setter = (*reduced, None, None, None, None)[:6]
     return make, arguments, (state, setter, links, notes), items, pairs, fill_reduced_exception
 
@@ -220,7 +223,7 @@ def reduce_exception(exception: BaseException, chain: bool) -> Any:
         if not base.__flags__ & HEAP_TYPE:
             break
         if "__reduce__" in vars(base) or "__reduce_ex__" in vars(base):
-            return _add_what_is_kept(exception, exception.__reduce_ex__(5), chain)
+            return _own_reduction(exception, chain)
     arguments: tuple[Any, ...] = ()
     if _GROUP is not None and isinstance(exception, _GROUP):
         arguments = (exception.message, list(exception.exceptions))  # type: ignore[attr-defined]

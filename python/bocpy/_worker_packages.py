@@ -17,9 +17,11 @@ def complete(package: Any) -> None:
     """Let a package import its submodules on demand, after what its own ``__getattr__`` knows."""
     name = package.__name__
     own = package.__dict__.get("__getattr__")
+    if getattr(own, "__module__", None) == __name__:  # reloaded
+        return
 
     def __getattr__(attribute: str) -> Any:
-        missing = AttributeError(f"module {name!r} has no attribute {attribute!r}")
+        missing = None
         if own is not None:
             try:
                 return own(attribute)
@@ -33,6 +35,6 @@ def complete(package: Any) -> None:
             except ModuleNotFoundError as error:
                 if error.name != full:
                     raise
-        raise missing
+        raise missing or AttributeError(f"module {name!r} has no attribute {attribute!r}")
 
     package.__getattr__ = __getattr__

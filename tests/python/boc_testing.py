@@ -122,6 +122,19 @@ class Finished(NamedTuple):
     stderr: str
 
 
+#: Lets a program of `run_python` import this module and its like.
+HELPERS = {
+    "PYTHONPATH": os.pathsep.join(
+        filter(None, [os.path.dirname(os.path.abspath(__file__)), os.environ.get("PYTHONPATH")])
+    )
+}
+
+
+def free_memory() -> int:
+    """In bytes; 0 where the system does not tell."""
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
+
+
 def run_python(
     source: str,
     *,

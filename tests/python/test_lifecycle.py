@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import textwrap
 import threading
 from pathlib import Path
 
 import bocpy
 import pytest
-from boc_testing import SHORT, Gate, output_of, run_threads
+from boc_testing import SHORT, Gate, free_memory, output_of, run_threads
 from bocpy import WORKER_COUNT, Cown, WaitResult, quiesce, start, wait, when
 from bocpy._config import cgroup_quota
 
@@ -89,6 +90,41 @@ def test_start_refuses_something_that_is_no_module(module: object) -> None:
     with pytest.raises((TypeError, ValueError), match="module"):
         start(1, module)  # type: ignore[arg-type]
     assert quiesce(stats=True) == []
+
+
+@pytest.mark.skipif(free_memory() < 4 << 30, reason="needs 4 GiB: 260 workers, most with an interpreter of their own")
+def test_hundreds_of_workers() -> None:
+    """Every one of them schedules from its own interpreter."""
+    source = """
+    import os
+    import bocpy
+    from bocpy import Cown, when
+
+    total = Cown(0)
+    came, tell = os.pipe()
+    wait, go = os.pipe()
+
+    def add(total):
+        total.value += 1
+
+    def come(c):
+        os.write(tell, b"x")
+        os.read(wait, 1)  # the worker has to stay
+        when(total)(add)
+
+    def all_of(n):
+        while n:
+            n -= len(os.read(came, n))
+
+    bocpy.start(260)
+    for i in range(260):
+        when(Cown(i))(come)
+    all_of(260)
+    os.write(go, b"x" * 260)
+    bocpy.wait()
+    print(total.value)
+    """
+    assert output_of(textwrap.dedent(source)) == "260\n"
 
 
 # wait and quiesce ----------------------------------------------------------------------------------------------------

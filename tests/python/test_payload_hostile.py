@@ -8,14 +8,13 @@ from __future__ import annotations
 import collections
 import functools
 import math
-import os
 import sys
 import time
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from boc_testing import DEADLINE, Gate, caught, output_of
+from boc_testing import DEADLINE, HELPERS, Gate, caught, free_memory, output_of
 from bocpy import Cown, TransferError, quiesce, read, start, wait, when
 from payload_testing import MOVING, anchors, beside, here, live_apart
 
@@ -183,9 +182,7 @@ print("end")
 @pytest.mark.backend("subinterp", reason="on threads nothing is pickled while a behavior holds it")
 def test_values_that_wait_when_they_move(call: str, who: str) -> None:
     """For their own cown or for everything: that would wait for itself, so it is an error, as in a behavior."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    path = os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
-    assert output_of(WAITING.format(call=call, who=who), env={"PYTHONPATH": path}) == "end\n"
+    assert output_of(WAITING.format(call=call, who=who), env=HELPERS) == "end\n"
 
 
 class Dying:
@@ -237,10 +234,6 @@ def test_values_that_hold_their_own_cowns(workers: int, gate: Gate) -> None:
     uses = [beside(places[i * 5 % workers], cowns[i % 6])(use) for i in range(60)]
     assert all(result.result() for result in uses)
     assert cowns[0].result()["self"] == cowns[0] and len(cowns[0].result()["n"]) == 11
-
-
-def free_memory() -> int:
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
 
 
 @pytest.mark.skipif(free_memory() < 2**30, reason="needs 1 GB of free memory")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
-from boc_testing import output_of
+from boc_testing import HELPERS, output_of
 from bocpy import quiesce, start, wait, when
 
 
@@ -109,6 +107,4 @@ bocpy.wait()
 @pytest.mark.backend("subinterp", reason="on threads nothing is carried between behaviors")
 def test_destructors_of_a_visit() -> None:
     """The behavior that the visit is for holds the cown already."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    path = os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
-    assert output_of(VISITED, env={"PYTHONPATH": path}) == "RuntimeError\n(5, 1)\n"
+    assert output_of(VISITED, env=HELPERS) == "RuntimeError\n(5, 1)\n"

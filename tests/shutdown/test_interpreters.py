@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import pytest
@@ -221,49 +220,6 @@ def test_different_counts() -> None:
     """
     )
     run(source, workers=2).check(out=["True"])
-
-
-def memory_left() -> int:
-    """In bytes; what the system does not tell counts as none."""
-    names = ("SC_PAGE_SIZE", "SC_AVPHYS_PAGES")
-    if any(name not in os.sysconf_names for name in names):
-        return 0
-    return os.sysconf(names[0]) * os.sysconf(names[1])
-
-
-@pytest.mark.skipif(memory_left() < 4 << 30, reason="needs 4 GiB: 260 workers, most with an interpreter of their own")
-def test_hundreds_of_workers() -> None:
-    """Every one of them schedules from its own interpreter."""
-    source = """
-    import os
-    import bocpy
-    from bocpy import Cown, when
-
-    total = Cown(0)
-    came, tell = os.pipe()
-    wait, go = os.pipe()
-
-    def add(total):
-        total.value += 1
-
-    def come(c):
-        os.write(tell, b"x")
-        os.read(wait, 1)  # the worker has to stay
-        when(total)(add)
-
-    def all_of(n):
-        while n:
-            n -= len(os.read(came, n))
-
-    bocpy.start(260)
-    for i in range(260):
-        when(Cown(i))(come)
-    all_of(260)
-    os.write(go, b"x" * 260)
-    bocpy.wait()
-    print(total.value)
-    """
-    run(source).check(out=["260"])
 
 
 @LINUX
